@@ -1,1 +1,71 @@
-fn main() {}
+//! The project's own commands, run as `cargo xtask <command>`.
+//!
+//! Each command lives in its own module and can be run alone; `cargo xtask ci` runs all that the
+//! continuous integration runs, in the same order.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks on its standard streams"
+)]
+
+mod layers;
+mod metadata;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check that every crate depends on the one below it and on nothing above, and that the
+    /// lower floors touch no clock, socket or runtime.
+    Layers,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Layers => layers::run(),
+    };
+    match outcome {
+        Ok(Verdict::Clean) => ExitCode::SUCCESS,
+        Ok(Verdict::Violated) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What a check came to; a check that could not run at all is an error instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// Nothing to complain about.
+    Clean,
+    /// At least one complaint was printed.
+    Violated,
+}
+
+impl Verdict {
+    /// Prints every complaint of the check called `name`, or that there is none.
+    fn report(name: &str, checked: &str, complaints: &[String]) -> Self {
+        if complaints.is_empty() {
+            println!("{name}: {checked}, nothing to complain about");
+            return Self::Clean;
+        }
+        for complaint in complaints {
+            println!("{name}: {complaint}");
+        }
+        println!("{name}: {} complaint(s)", complaints.len());
+        Self::Violated
+    }
+}
