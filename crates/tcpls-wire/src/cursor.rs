@@ -1,0 +1,195 @@
+//! The two cursors that do all the slicing of peer bytes: one from the front, one from the end.
+
+use crate::DecodeError;
+
+/// Reads big-endian fields from the front of a byte string (draft 2.1, RFC 8446 section 3).
+///
+/// A failed read takes nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// A cursor before the first byte of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// Takes the next `length` bytes.
+    pub fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
+        let (head, tail) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or(DecodeError::Truncated)?;
+        self.rest = tail;
+        Ok(head)
+    }
+
+    /// Takes the next `N` bytes as an array.
+    pub fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], DecodeError> {
+        let (head, tail) = self
+            .rest
+            .split_first_chunk()
+            .ok_or(DecodeError::Truncated)?;
+        self.rest = tail;
+        Ok(head)
+    }
+
+    /// Takes an 8-bit number.
+    pub fn u8(&mut self) -> Result<u8, DecodeError> {
+        self.array().copied().map(u8::from_be_bytes)
+    }
+
+    /// Takes a 16-bit number.
+    pub fn u16(&mut self) -> Result<u16, DecodeError> {
+        self.array().copied().map(u16::from_be_bytes)
+    }
+
+    /// Takes a 24-bit number.
+    pub fn u24(&mut self) -> Result<u32, DecodeError> {
+        let &[high, middle, low] = self.array()?;
+        Ok(u32::from_be_bytes([0, high, middle, low]))
+    }
+
+    /// Takes a 32-bit number.
+    pub fn u32(&mut self) -> Result<u32, DecodeError> {
+        self.array().copied().map(u32::from_be_bytes)
+    }
+
+    /// Takes a byte string after its 8-bit length.
+    pub fn bytes_u8(&mut self) -> Result<&'a [u8], DecodeError> {
+        self.attempt(|reader| {
+            let length = reader.u8()?;
+            reader.take(usize::from(length))
+        })
+    }
+
+    /// Takes a byte string after its 16-bit length.
+    pub fn bytes_u16(&mut self) -> Result<&'a [u8], DecodeError> {
+        self.attempt(|reader| {
+            let length = reader.u16()?;
+            reader.take(usize::from(length))
+        })
+    }
+
+    /// The bytes not taken yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Whether everything was taken.
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Ends the reading: an error when bytes are left.
+    pub fn finish(self) -> Result<(), DecodeError> {
+        if self.is_empty() {
+            Ok(())
+        } else {
+            Err(DecodeError::TrailingBytes)
+        }
+    }
+
+    fn attempt<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let mut attempt = *self;
+        let value = read(&mut attempt)?;
+        *self = attempt;
+        Ok(value)
+    }
+}
+
+/// Reads big-endian fields from the end of a byte string towards its start (draft 5.2).
+///
+/// A failed read takes nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct BackReader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> BackReader<'a> {
+    /// A cursor after the last byte of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// Takes the last `length` bytes.
+    pub fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
+        let start = self
+            .rest
+            .len()
+            .checked_sub(length)
+            .ok_or(DecodeError::Truncated)?;
+        let (head, tail) = self
+            .rest
+            .split_at_checked(start)
+            .ok_or(DecodeError::Truncated)?;
+        self.rest = head;
+        Ok(tail)
+    }
+
+    /// Takes the last `N` bytes as an array.
+    pub fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], DecodeError> {
+        let (head, tail) = self.rest.split_last_chunk().ok_or(DecodeError::Truncated)?;
+        self.rest = head;
+        Ok(tail)
+    }
+
+    /// Takes an 8-bit number.
+    pub fn u8(&mut self) -> Result<u8, DecodeError> {
+        self.array().copied().map(u8::from_be_bytes)
+    }
+
+    /// Takes a 16-bit number.
+    pub fn u16(&mut self) -> Result<u16, DecodeError> {
+        self.array().copied().map(u16::from_be_bytes)
+    }
+
+    /// Takes a 32-bit number.
+    pub fn u32(&mut self) -> Result<u32, DecodeError> {
+        self.array().copied().map(u32::from_be_bytes)
+    }
+
+    /// Takes a 64-bit number.
+    pub fn u64(&mut self) -> Result<u64, DecodeError> {
+        self.array().copied().map(u64::from_be_bytes)
+    }
+
+    /// Takes all zero bytes at the end and returns how many they were, 16 at a time (reading A-28).
+    pub fn zeros(&mut self) -> usize {
+        let (_, chunks) = self.rest.as_rchunks::<16>();
+        let whole = chunks
+            .iter()
+            .rev()
+            .take_while(|chunk| **chunk == [0; 16])
+            .count()
+            * 16;
+        let single = self
+            .rest
+            .iter()
+            .rev()
+            .skip(whole)
+            .take_while(|byte| **byte == 0)
+            .count();
+        let length = whole + single;
+        self.rest = self
+            .rest
+            .get(..self.rest.len() - length)
+            .unwrap_or_default();
+        length
+    }
+
+    /// The bytes not taken yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Whether everything was taken.
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+}
