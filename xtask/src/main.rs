@@ -10,10 +10,10 @@
 
 mod layers;
 mod metadata;
+mod spec;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 /// The project's own commands.
@@ -29,12 +29,23 @@ enum Command {
     /// Check that every crate depends on the one below it and on nothing above, and that the
     /// lower floors touch no clock, socket or runtime.
     Layers,
+    /// Check that every requirement and reading in `spec/` has a place in the code and a test.
+    Spec {
+        /// First fill in the lists of tests from the doc comments that name a requirement.
+        #[arg(long)]
+        update: bool,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Layers => layers::run(),
+        Command::Spec { update } => spec::run(if update {
+            spec::Mode::Update
+        } else {
+            spec::Mode::Check
+        }),
     };
     match outcome {
         Ok(Verdict::Clean) => ExitCode::SUCCESS,

@@ -4,6 +4,8 @@ mod sources;
 mod stack;
 mod tree;
 
+pub(crate) use sources::rust_files;
+
 use anyhow::{Context, Result};
 
 use crate::Verdict;
