@@ -1,1 +1,31 @@
-//! Placeholder replaced by the crate's first commit.
+//! The TCPLS session as a state machine without I/O.
+//!
+//! [`Session`] takes opened records, time and the application's calls, and gives out records to
+//! seal, events and deadlines. It reads no clock, draws no random number and touches no socket, so
+//! the same calls always give the same answers. How to drive one is in the documentation of
+//! [`Session`].
+
+mod config;
+mod error;
+mod event;
+mod handle;
+mod record;
+mod session;
+mod stats;
+mod timer;
+mod transmit;
+
+pub use config::{SessionConfig, StreamAnnouncement};
+pub use error::{
+    AddressError, CloseReason, ConnectionFailure, FinishError, Limit, OpenError, PeerMisbehaved,
+    ReadError, ResetError, TokenError, WriteError,
+};
+pub use event::Event;
+pub use handle::ConnectionHandle;
+pub use record::{ContentType, OpenedRecord};
+pub use session::{ConnectionStart, RecvStream, SendStream, Session};
+pub use stats::{ConnectionStats, FrameCounts, SessionStats, StreamStats};
+pub use tcpls_crypto as crypto;
+pub use tcpls_wire as wire;
+pub use timer::TimeoutReason;
+pub use transmit::{OutgoingRecord, Transmit, TransmitState};

@@ -1,0 +1,182 @@
+//! What an application can set for a session, each knob with its cost.
+
+use std::time::Duration;
+
+/// Whether [`Session::open_bi`](crate::Session::open_bi) tells the peer at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StreamAnnouncement {
+    /// With an empty Stream frame, so that the peer accepts the stream before data comes. The default.
+    #[default]
+    AtOpen,
+    /// With the first data, which saves 15 bytes for each stream; a stream that is never written
+    /// then stays unknown to the peer.
+    WithData,
+}
+
+/// Limits and delays of one session; the defaults are meant for production.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionConfig {
+    pub(crate) announcement: StreamAnnouncement,
+    pub(crate) stream_send_buffer: usize,
+    pub(crate) session_send_buffer: usize,
+    pub(crate) unread_soft_cap: usize,
+    pub(crate) unread_hard_cap: usize,
+    pub(crate) out_of_order_cap: usize,
+    pub(crate) copy_below: usize,
+    pub(crate) own_streams: u32,
+    pub(crate) peer_streams: u32,
+    pub(crate) failed_records: u32,
+    pub(crate) key_update_after: u64,
+    pub(crate) ack_after_records: u32,
+    pub(crate) ack_after_bytes: usize,
+    pub(crate) ack_delay: Duration,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) keep_alive: Option<Duration>,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            announcement: StreamAnnouncement::AtOpen,
+            stream_send_buffer: 1 << 20,
+            session_send_buffer: 8 << 20,
+            unread_soft_cap: 4 << 20,
+            unread_hard_cap: 64 << 20,
+            out_of_order_cap: 16 << 20,
+            copy_below: 2048,
+            own_streams: 256,
+            peer_streams: 4096,
+            failed_records: 1000,
+            key_update_after: 1 << 23,
+            ack_after_records: 16,
+            ack_after_bytes: 256 << 10,
+            ack_delay: Duration::from_millis(25),
+            drain_timeout: Duration::from_secs(5),
+            idle_timeout: None,
+            keep_alive: None,
+        }
+    }
+}
+
+impl SessionConfig {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// When a stream that is opened here is announced; default [`StreamAnnouncement::AtOpen`].
+    pub fn announcement(&mut self, announcement: StreamAnnouncement) -> &mut Self {
+        self.announcement = announcement;
+        self
+    }
+
+    /// Bytes of one stream, unsent or unacknowledged, at which writes block; default 1 MiB, at least
+    /// 1. It bounds the throughput of a stream to this over the round trip time.
+    pub fn stream_send_buffer(&mut self, bytes: usize) -> &mut Self {
+        self.stream_send_buffer = bytes.max(1);
+        self
+    }
+
+    /// The same summed over all streams of the session; default 8 MiB, at least 1.
+    pub fn session_send_buffer(&mut self, bytes: usize) -> &mut Self {
+        self.session_send_buffer = bytes.max(1);
+        self
+    }
+
+    /// Bytes that arrived in order and were not read, over all streams, at which
+    /// [`wants_read`](crate::Session::wants_read) turns false; default 4 MiB (reading A-34 a).
+    pub fn unread_soft_cap(&mut self, bytes: usize) -> &mut Self {
+        self.unread_soft_cap = bytes;
+        self
+    }
+
+    /// Unread bytes that end the session; default 64 MiB (reading A-34 a). The memory that a peer can
+    /// make this side hold is this plus [`out_of_order_cap`](Self::out_of_order_cap).
+    pub fn unread_hard_cap(&mut self, bytes: usize) -> &mut Self {
+        self.unread_hard_cap = bytes;
+        self
+    }
+
+    /// Bytes behind gaps that end the session, each piece charged with 128 bytes of overhead;
+    /// default 16 MiB (reading A-34 b). It bounds how far connections may drift apart.
+    pub fn out_of_order_cap(&mut self, bytes: usize) -> &mut Self {
+        self.out_of_order_cap = bytes;
+        self
+    }
+
+    /// Received pieces shorter than this are copied, longer ones refer into the received record;
+    /// default 2048 bytes. A longer piece keeps the whole receive buffer of its record alive until it
+    /// is read, so this also bounds how much memory one unread byte can hold.
+    pub fn copy_below(&mut self, bytes: usize) -> &mut Self {
+        self.copy_below = bytes;
+        self
+    }
+
+    /// Streams of this side that are open at a time; default 256 (reading A-34 c).
+    pub fn own_streams(&mut self, streams: u32) -> &mut Self {
+        self.own_streams = streams;
+        self
+    }
+
+    /// Streams of the peer, open at a time, beyond which the session ends; default 4096 (reading
+    /// A-34 c).
+    pub fn peer_streams(&mut self, streams: u32) -> &mut Self {
+        self.peer_streams = streams;
+        self
+    }
+
+    /// Records that did not authenticate, over the life of the session, beyond which it ends; default
+    /// 1000 (reading A-18).
+    pub fn failed_records(&mut self, records: u32) -> &mut Self {
+        self.failed_records = records;
+        self
+    }
+
+    /// Records sealed under one key generation, over all connections, after which each connection
+    /// moves to the next; default 2^23, at least 1 (reading A-26). AES-GCM allows 2^24.5.
+    pub fn key_update_after(&mut self, records: u64) -> &mut Self {
+        self.key_update_after = records.max(1);
+        self
+    }
+
+    /// How many ack-eliciting records are acknowledged at once at the latest; default 16, at least 1
+    /// (reading A-11). Fewer cost the peer less memory and both sides more records.
+    pub fn ack_after_records(&mut self, records: u32) -> &mut Self {
+        self.ack_after_records = records.max(1);
+        self
+    }
+
+    /// How many bytes of ack-eliciting records are acknowledged at once at the latest; default 256 KiB
+    /// (reading A-11).
+    pub fn ack_after_bytes(&mut self, bytes: usize) -> &mut Self {
+        self.ack_after_bytes = bytes;
+        self
+    }
+
+    /// How long an acknowledgment waits for company; default 25 ms (reading A-11).
+    pub fn ack_delay(&mut self, delay: Duration) -> &mut Self {
+        self.ack_delay = delay;
+        self
+    }
+
+    /// How long closing waits, first for acknowledgments and then for the peer; default 5 s each
+    /// (reading A-17).
+    pub fn drain_timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.drain_timeout = timeout;
+        self
+    }
+
+    /// After how long a silence of the peer the session ends; default none (reading A-46).
+    pub fn idle_timeout(&mut self, timeout: Option<Duration>) -> &mut Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// After how long without a received record a Ping asks for one; default none. Below a third of
+    /// the idle timeout it keeps a session alive (reading A-46).
+    pub fn keep_alive(&mut self, interval: Option<Duration>) -> &mut Self {
+        self.keep_alive = interval;
+        self
+    }
+}

@@ -1,0 +1,120 @@
+//! Why a call of the application did not do what it was asked.
+
+use thiserror::Error;
+
+use super::CloseReason;
+
+/// Why [`Session::open_bi`](crate::Session::open_bi) opened nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum OpenError {
+    /// As many streams of this side as allowed are open;
+    /// [`Event::StreamsAvailable`](crate::Event::StreamsAvailable) says when to try again.
+    #[error("as many streams are open as allowed")]
+    Blocked,
+    /// Streams whose send half was dropped unfinished fill the limit alone: waiting does not help,
+    /// because with a peer that speaks the draft alone they cannot be ended (reading A-34 d).
+    #[error("streams that were dropped unfinished fill the limit")]
+    StreamLimit,
+    /// All 2^31 identifiers of this side are used.
+    #[error("the stream identifiers of this side are used up")]
+    IdsUsedUp,
+    /// The session is closing.
+    #[error("the session is closing")]
+    Closing,
+    /// The session is over.
+    #[error("the session is over: {0}")]
+    Lost(CloseReason),
+}
+
+/// Why nothing was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum WriteError {
+    /// The send buffer of the stream or the session is full;
+    /// [`Event::Writable`](crate::Event::Writable) says when to try again.
+    #[error("the send buffer is full")]
+    Blocked,
+    /// The stream was finished before.
+    #[error("the stream is finished")]
+    Finished,
+    /// The session is closing and takes no more data.
+    #[error("the session is closing")]
+    Closing,
+    /// The session ended before this stream did.
+    #[error("the session is over: {0}")]
+    Lost(CloseReason),
+    /// There is no such stream.
+    #[error("no such stream")]
+    UnknownStream,
+}
+
+/// Why a stream was not finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum FinishError {
+    /// It already was.
+    #[error("the stream is finished")]
+    Finished,
+    /// The session is closing and takes no more data.
+    #[error("the session is closing")]
+    Closing,
+    /// The session ended before this stream did.
+    #[error("the session is over: {0}")]
+    Lost(CloseReason),
+    /// There is no such stream.
+    #[error("no such stream")]
+    UnknownStream,
+}
+
+/// Why nothing was read. The end of a stream is not an error but `Ok(None)` or `Ok(0)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ReadError {
+    /// Nothing is there yet; [`Event::Readable`](crate::Event::Readable) says when to try again.
+    #[error("nothing to read yet")]
+    Blocked,
+    /// The application stopped reading this stream before.
+    #[error("reading was stopped")]
+    Stopped,
+    /// The session ended before the end of this stream arrived. All bytes that came in order have
+    /// been read.
+    #[error("the session is over: {0}")]
+    Lost(CloseReason),
+    /// There is no such stream.
+    #[error("no such stream")]
+    UnknownStream,
+}
+
+/// Why a stream was not reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ResetError {
+    /// The draft has no frame for it, and finishing the stream instead would pass a part off as the
+    /// whole (reading A-34 d).
+    #[error("the peer has no way to learn of a reset")]
+    UnsupportedByPeer,
+}
+
+/// Why a token was not issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum TokenError {
+    /// Only servers issue tokens (draft 5.2.5).
+    #[error("only a server issues tokens")]
+    NotServer,
+    /// All 255 sequences were issued; none is used twice (reading A-5).
+    #[error("the session has issued all its tokens")]
+    UsedUp,
+    /// The session is closing or over.
+    #[error("the session is closing")]
+    Closing,
+}
+
+/// Why an address was not advertised or withdrawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum AddressError {
+    /// All 256 identifiers of this side were used; none is used twice (reading A-32).
+    #[error("the address identifiers of this side are used up")]
+    UsedUp,
+    /// No such address is advertised.
+    #[error("no such address is advertised")]
+    Unknown,
+    /// The session is closing or over.
+    #[error("the session is closing")]
+    Closing,
+}

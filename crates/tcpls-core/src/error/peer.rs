@@ -1,0 +1,69 @@
+//! What a peer can do wrong inside records that authenticate.
+
+use crate::wire::{AlertDescription, DecodeError};
+use thiserror::Error;
+
+/// A violation of the protocol by the authenticated peer; each ends the session (reading A-18).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum PeerMisbehaved {
+    /// A record's frames do not parse (reading A-30).
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// Eight records without any frame came in a row (reading A-29).
+    #[error("eight records without content in a row")]
+    EmptyRecords,
+    /// A Stream frame names a stream of this side that it never opened (reading A-35).
+    #[error("a frame names a stream that was never opened here")]
+    UnopenedStream,
+    /// A Stream frame goes beyond the end that an earlier one set (reading A-3).
+    #[error("stream data goes beyond the end of the stream")]
+    DataBeyondEnd,
+    /// Two frames put the end of a stream at different offsets, or before data that came (reading A-3).
+    #[error("the end of a stream moved")]
+    EndMoved,
+    /// An ACK frame names a connection that the session never had (reading A-10).
+    #[error("an ACK names a connection that never was")]
+    AckOfUnknownConnection,
+    /// An ACK frame covers a record that was not sent yet (reading A-10).
+    #[error("an ACK covers a record that was never sent")]
+    AckOfUnsentRecord,
+    /// A client sent New Token, which is the server's alone (draft 5.2.5).
+    #[error("a client sent New Token")]
+    TokenFromClient,
+    /// A token sequence came again with another value (reading A-6).
+    #[error("a token came again with another value")]
+    TokenChanged,
+    /// A Connection Reset frame names a connection that was never issued (reading A-15).
+    #[error("a Connection Reset names a connection that never was")]
+    ResetOfUnknownConnection,
+    /// A post-handshake message does not parse or is longer than any that TCPLS expects.
+    #[error("a post-handshake message is malformed")]
+    MalformedHandshakeMessage,
+    /// A post-handshake message that has no place in TCPLS (readings ).
+    #[error("a post-handshake message has no place here")]
+    UnexpectedHandshakeMessage,
+    /// Key updates in a row without application data between them (reading A-26).
+    #[error("too many key updates without application data between them")]
+    KeyUpdateFlood,
+}
+
+impl PeerMisbehaved {
+    /// The fatal alert that answers this violation.
+    pub fn alert(self) -> AlertDescription {
+        match self {
+            Self::Decode(error) => error.alert(),
+            Self::MalformedHandshakeMessage => AlertDescription::DECODE_ERROR,
+            Self::TokenFromClient
+            | Self::UnexpectedHandshakeMessage
+            | Self::EmptyRecords
+            | Self::KeyUpdateFlood => AlertDescription::UNEXPECTED_MESSAGE,
+            Self::UnopenedStream
+            | Self::DataBeyondEnd
+            | Self::EndMoved
+            | Self::AckOfUnknownConnection
+            | Self::AckOfUnsentRecord
+            | Self::TokenChanged
+            | Self::ResetOfUnknownConnection => AlertDescription::ILLEGAL_PARAMETER,
+        }
+    }
+}

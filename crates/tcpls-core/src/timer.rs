@@ -1,0 +1,16 @@
+//! Which deadline a session waits for.
+
+/// Why [`Session::poll_timeout`](crate::Session::poll_timeout) wants a wake-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimeoutReason {
+    /// An acknowledgment has waited for company long enough (reading A-11).
+    AckDelay,
+    /// A connection whose peer half-closed it is given up (reading A-16).
+    HalfClosed,
+    /// Closing no longer waits for acknowledgments or for the peer (reading A-17).
+    Drain,
+    /// Silence of the peer has lasted for the idle timeout (reading A-46).
+    Idle,
+    /// A Ping is to keep the session alive (reading A-46).
+    KeepAlive,
+}
