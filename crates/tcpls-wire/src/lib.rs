@@ -17,17 +17,27 @@ extern crate std;
 pub mod alert;
 pub mod cursor;
 pub mod error;
+pub mod extension;
 pub mod frame;
+pub mod hello;
 pub mod id;
+pub mod params;
 pub mod record;
 pub mod token;
+mod unique;
 
 pub use alert::{Alert, AlertDescription, AlertLevel};
-pub use error::{DecodeError, EncodeError};
+pub use error::{DecodeError, EncodeError, HelloError, RewriteError};
+pub use extension::{Extension, ExtensionCodePoints, ExtensionCodec, ExtensionType, TokenForm};
 pub use frame::{
     AckFrame, ConnectionResetFrame, Fin, Frame, NewAddressFrame, NewTokenFrame, PaddingRun,
     RemoveAddressFrame, StreamChangeFrame, StreamFrame,
 };
+pub use hello::{
+    ClientHello, ClientOffer, EncryptedExtensions, Offered, ServerAnswer, ServerHello, Tcpls,
+    insert_extensions, strip_extensions,
+};
 pub use id::{AddressId, ConnectionId, RecordSequence, Role, StreamId, TokenSequence};
+pub use params::{ParamId, Params};
 pub use record::{PushError, RecordBuilder, RecordFrames};
 pub use token::{Token, TokenRef};

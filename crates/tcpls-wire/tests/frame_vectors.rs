@@ -5,22 +5,16 @@
     reason = "a failed expectation ends the test"
 )]
 
+mod common;
+
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use common::hex;
 use tcpls_wire::{
     AckFrame, AddressId, ConnectionId, ConnectionResetFrame, DecodeError, Fin, Frame,
     NewAddressFrame, NewTokenFrame, PaddingRun, RecordFrames, RecordSequence, RemoveAddressFrame,
     StreamChangeFrame, StreamFrame, StreamId, TokenRef, TokenSequence,
 };
-
-/// The bytes that a string of hex digits and spaces stands for.
-fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
-    digits
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap())
-        .collect()
-}
 
 /// Checks that `frame` and `bytes` are each other's encoding, alone in a record.
 #[track_caller]
