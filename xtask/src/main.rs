@@ -5,13 +5,19 @@
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a command-line tool talks on its standard streams"
+    clippy::disallowed_methods,
+    reason = "a command-line tool talks on its standard streams and tells how long things took"
 )]
 
+mod ci;
+mod interop;
 mod layers;
 mod metadata;
+mod openssl;
+mod process;
 mod spec;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -35,6 +41,17 @@ enum Command {
         #[arg(long)]
         update: bool,
     },
+    /// Run all that the continuous integration runs, in the same order.
+    Ci {
+        /// Run only these steps.
+        steps: Vec<String>,
+    },
+    /// Run our endpoints against other implementations, over loopback.
+    Interop {
+        /// Passed on to the scenarios: `--quick`, `--json FILE`, `--only NAME`, `--list`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -46,6 +63,8 @@ fn main() -> ExitCode {
         } else {
             spec::Mode::Check
         }),
+        Command::Ci { steps } => ci::run_steps(&steps),
+        Command::Interop { arguments } => interop::run_scenarios(&arguments),
     };
     match outcome {
         Ok(Verdict::Clean) => ExitCode::SUCCESS,
