@@ -146,3 +146,48 @@ impl fmt::Debug for AlertDescription {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    /// R26: `close_notify` is the warning 0; the alerts of errors are fatal.
+    #[test]
+    fn alerts_are_two_bytes() {
+        assert_eq!(Alert::CLOSE_NOTIFY.encode(), [1, 0]);
+        assert!(Alert::CLOSE_NOTIFY.is_close_notify());
+        let refusal = Alert::fatal(AlertDescription::ILLEGAL_PARAMETER);
+        assert_eq!(refusal.encode(), [2, 47]);
+        assert_eq!(Alert::parse(&[2, 47]), Ok(refusal));
+        assert!(!refusal.is_close_notify());
+    }
+
+    #[test]
+    fn alerts_of_other_sizes_and_levels_are_refused() {
+        assert_eq!(Alert::parse(&[]), Err(DecodeError::Truncated));
+        assert_eq!(Alert::parse(&[2]), Err(DecodeError::Truncated));
+        assert_eq!(
+            Alert::parse(&[1, 0, 1, 0][..3]),
+            Err(DecodeError::TrailingBytes)
+        );
+        assert_eq!(
+            Alert::parse(&[3, 0]),
+            Err(DecodeError::UnknownAlertLevel(3))
+        );
+    }
+
+    #[test]
+    fn alerts_are_named_as_in_tls() {
+        assert_eq!(
+            AlertDescription::BAD_RECORD_MAC.to_string(),
+            "bad_record_mac"
+        );
+        assert_eq!(AlertDescription::from_wire(255).to_string(), "alert 255");
+        assert_eq!(
+            AlertDescription::from_wire(20),
+            AlertDescription::BAD_RECORD_MAC
+        );
+    }
+}

@@ -193,3 +193,58 @@ impl<'a> BackReader<'a> {
         self.rest.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::{vec, vec::Vec};
+
+    use super::*;
+
+    /// R1: numbers are big-endian from both ends.
+    #[test]
+    fn numbers_are_big_endian() {
+        let bytes: Vec<u8> = (1..=15).collect();
+        let mut front = Reader::new(&bytes);
+        assert_eq!(front.u8(), Ok(0x01));
+        assert_eq!(front.u16(), Ok(0x0203));
+        assert_eq!(front.u24(), Ok(0x04_0506));
+        assert_eq!(front.u32(), Ok(0x0708_090a));
+        assert_eq!(front.rest(), [11, 12, 13, 14, 15]);
+        let mut back = BackReader::new(&bytes);
+        assert_eq!(back.u8(), Ok(0x0f));
+        assert_eq!(back.u16(), Ok(0x0d0e));
+        assert_eq!(back.u32(), Ok(0x090a_0b0c));
+        assert_eq!(back.u64(), Ok(0x0102_0304_0506_0708));
+        assert!(back.is_empty());
+    }
+
+    #[test]
+    fn failed_read_takes_nothing() {
+        let bytes = [3, 1, 2];
+        let mut front = Reader::new(&bytes);
+        assert_eq!(front.u32(), Err(DecodeError::Truncated));
+        assert_eq!(front.bytes_u8(), Err(DecodeError::Truncated));
+        assert_eq!(front.bytes_u16(), Err(DecodeError::Truncated));
+        assert_eq!(front.take(4), Err(DecodeError::Truncated));
+        assert_eq!(front.rest(), bytes);
+        assert_eq!(front.finish(), Err(DecodeError::TrailingBytes));
+        let mut back = BackReader::new(&bytes);
+        assert_eq!(back.u64(), Err(DecodeError::Truncated));
+        assert_eq!(back.take(4), Err(DecodeError::Truncated));
+        assert_eq!(back.take(usize::MAX), Err(DecodeError::Truncated));
+        assert_eq!(back.rest(), bytes);
+    }
+
+    /// a run of zeros is taken whole, whatever its length and what stands before it.
+    #[test]
+    fn zeros_are_taken_to_the_last_one() {
+        for before in 0..40 {
+            for zeros in 0..70 {
+                let mut bytes = vec![9; before];
+                bytes.resize(before + zeros, 0);
+                let mut back = BackReader::new(&bytes);
+                assert_eq!((back.zeros(), back.rest().len()), (zeros, before));
+            }
+        }
+    }
+}

@@ -166,3 +166,72 @@ impl AddressId {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R7, A-35: the parity of a stream's identifier tells who opens it, its half the order.
+    #[test]
+    fn stream_ids_alternate_between_the_sides() {
+        for (role, first_three) in [(Role::Client, [0, 2, 4]), (Role::Server, [1, 3, 5])] {
+            for (index, id) in (0..).zip(first_three) {
+                let stream = StreamId::nth(role, index).unwrap();
+                assert_eq!(stream, StreamId::from_wire(id));
+                assert_eq!((stream.initiator(), stream.index()), (role, index));
+                assert_eq!(stream.initiator().peer(), role.peer());
+            }
+        }
+    }
+
+    /// R7: the last identifiers of the 32-bit space are usable, and there is none after them.
+    #[test]
+    fn stream_ids_end_with_their_space() {
+        let last = u32::MAX / 2;
+        assert_eq!(
+            StreamId::nth(Role::Client, last).unwrap().as_u32(),
+            u32::MAX - 1
+        );
+        assert_eq!(
+            StreamId::nth(Role::Server, last).unwrap().as_u32(),
+            u32::MAX
+        );
+        assert_eq!(StreamId::nth(Role::Client, last + 1), None);
+        assert_eq!(StreamId::nth(Role::Server, last + 1), None);
+    }
+
+    /// R15, R39, A-7: a connection is named by the token that it joined with.
+    #[test]
+    fn token_sequence_names_its_connection() {
+        assert_eq!(ConnectionId::FIRST, ConnectionId::from_wire(0));
+        assert_eq!(TokenSequence::EARLY.as_u8(), 1);
+        for value in 1..=255 {
+            let sequence = TokenSequence::from_wire(value).unwrap();
+            assert_eq!(sequence.connection_id().as_u32(), u32::from(value));
+        }
+    }
+
+    /// sequences run from 1 to 255 and neither wrap nor touch 0.
+    #[test]
+    fn token_sequences_neither_start_at_zero_nor_wrap() {
+        assert_eq!(TokenSequence::from_wire(0), None);
+        let mut sequence = TokenSequence::EARLY;
+        let mut count = 1;
+        while let Some(next) = sequence.next() {
+            assert!(next > sequence);
+            sequence = next;
+            count += 1;
+        }
+        assert_eq!((sequence, count), (TokenSequence::LAST, 255));
+    }
+
+    /// R24: record sequences start at 0 and do not wrap.
+    #[test]
+    fn record_sequences_do_not_wrap() {
+        assert_eq!(
+            RecordSequence::ZERO.next(),
+            Some(RecordSequence::from_wire(1))
+        );
+        assert_eq!(RecordSequence::from_wire(u64::MAX).next(), None);
+    }
+}

@@ -23,6 +23,8 @@ pub mod hello;
 pub mod id;
 pub mod params;
 pub mod record;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod token;
 mod unique;
 

@@ -128,3 +128,72 @@ impl<'a> Params<'a> {
 fn take_param<'a>(reader: &mut Reader<'a>) -> Result<(ParamId, &'a [u8]), DecodeError> {
     Ok((ParamId(reader.u16()?), reader.bytes_u16()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    /// Reads a list, or gives the alert that its error calls for.
+    fn parse(list: &[u8]) -> Result<Params<'_>, u8> {
+        Params::parse(list).map_err(|error| error.alert().as_u8())
+    }
+
+    #[test]
+    fn empty_list_has_no_parameters() {
+        let params = parse(&[]).unwrap();
+        assert_eq!(params.iter().count(), 0);
+        assert_eq!(params.get_u32(ParamId::MAX_IDLE), Ok(None));
+    }
+
+    #[test]
+    fn parameters_keep_their_order_and_unknown_ones() {
+        let mut list = Vec::new();
+        let idle = 30_000u32.to_be_bytes();
+        Params::push(ParamId::MAX_IDLE, &idle, &mut list).unwrap();
+        Params::push(ParamId::from_wire(0x8888), b"?", &mut list).unwrap();
+        Params::push(ParamId::ACK_RECORDS, &16u16.to_be_bytes(), &mut list).unwrap();
+        Params::push(ParamId::FEATURES, &1u64.to_be_bytes(), &mut list).unwrap();
+        assert_eq!(list[..8], [0, 1, 0, 4, 0, 0, 0x75, 0x30]);
+        let params = parse(&list).unwrap();
+        let ids: Vec<_> = params.iter().map(|(id, _)| id.as_u16()).collect();
+        assert_eq!(ids, [1, 0x8888, 5, 8]);
+        assert_eq!(params.get_u32(ParamId::MAX_IDLE), Ok(Some(30_000)));
+        assert_eq!(params.get_u16(ParamId::ACK_RECORDS), Ok(Some(16)));
+        assert_eq!(params.get_u64(ParamId::FEATURES), Ok(Some(1)));
+        assert_eq!(params.get(ParamId::from_wire(0x8888)), Some(&b"?"[..]));
+        assert_eq!(params.get(ParamId::LINGER), None);
+    }
+
+    #[test]
+    fn duplicate_parameter_is_an_illegal_parameter() {
+        let twice = [0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0];
+        assert_eq!(
+            Params::parse(&twice),
+            Err(HelloError::DuplicateParam(ParamId(1)))
+        );
+        assert_eq!(parse(&twice), Err(47));
+    }
+
+    #[test]
+    fn garbage_is_a_decode_error() {
+        for garbage in [&[0][..], &[0, 1, 0], &[0, 1, 0, 1], &[0, 1, 0, 0, 9]] {
+            assert_eq!(parse(garbage), Err(50), "{garbage:?}");
+        }
+    }
+
+    #[test]
+    fn value_of_another_size_is_an_error() {
+        let params = parse(&[0, 1, 0, 2, 0, 9]).unwrap();
+        let error = params.get_u32(ParamId::MAX_IDLE).unwrap_err();
+        assert_eq!(error, HelloError::ParamSize(ParamId::MAX_IDLE));
+        let mut list = vec![1];
+        let long = vec![0; 65_536];
+        assert_eq!(
+            Params::push(ParamId(1), &long, &mut list),
+            Err(RewriteError::TooLong)
+        );
+        assert_eq!(list, [1]);
+    }
+}

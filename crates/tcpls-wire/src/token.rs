@@ -92,3 +92,32 @@ impl fmt::Debug for TokenRef<'_> {
         f.write_str("Token(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    /// R14: a token is its 32 bytes; equality looks at all of them.
+    #[test]
+    fn tokens_differ_when_any_byte_does() {
+        let token = Token::from_bytes([1; TOKEN_LENGTH]);
+        assert_eq!(token, token.duplicate());
+        assert_eq!(token, token.as_token_ref().to_token());
+        for position in 0..TOKEN_LENGTH {
+            let mut value = [1; TOKEN_LENGTH];
+            value[position] = 2;
+            assert_ne!(token, Token::from_bytes(value));
+            assert_ne!(token.as_token_ref(), TokenRef::from_bytes(&value));
+        }
+    }
+
+    /// a token must not leak through a log.
+    #[test]
+    fn tokens_do_not_show_themselves() {
+        let token = Token::from_bytes([0xAB; TOKEN_LENGTH]);
+        let shown = format!("{token:?} {:?}", token.as_token_ref());
+        assert_eq!(shown, "Token(..) Token(..)");
+    }
+}

@@ -1,6 +1,7 @@
 //! The Stream frame (draft 5.2.3).
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::frame_type;
 use crate::{DecodeError, EncodeError, StreamId, cursor::BackReader};
@@ -10,8 +11,9 @@ pub const STREAM_OVERHEAD: usize = 15;
 
 /// Data of one stream: `data[Length] Length:2 Offset:8 StreamID:4 02|03`.
 ///
-/// Without data it opens the stream, and with FIN it only ends it (reading A-29).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Without data it opens the stream, and with FIN it only ends it (reading A-29). Debug output gives
+/// the number of data bytes, not the bytes: they are the application's.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct StreamFrame<'a> {
     /// The stream.
     pub stream: StreamId,
@@ -67,6 +69,17 @@ impl<'a> StreamFrame<'a> {
         out.extend_from_slice(self.data);
         out.extend_from_slice(&trailer);
         Ok(())
+    }
+}
+
+impl fmt::Debug for StreamFrame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamFrame")
+            .field("stream", &self.stream)
+            .field("offset", &self.offset)
+            .field("fin", &self.fin)
+            .field("data", &format_args!("{} bytes", self.data.len()))
+            .finish()
     }
 }
 

@@ -1,0 +1,4 @@
+//! Properties of the codecs, on generated values.
+
+mod hellos;
+mod records;
