@@ -2,11 +2,48 @@
 //!
 //! This is the lowest crate of the stack. It knows the frames that a decrypted TLS record carries
 //! (draft 5.2), the TLS extensions that negotiate TCPLS (draft 5.1) and enough of the TLS hello
-//! messages to read, insert and strip those extensions. Everything is `no_std` with `alloc`.
+//! messages to read, insert and strip those extensions. "The draft" is draft-piraux-tcpls in its
+//! version 04; a "reading" is a choice of this project where the draft leaves one, listed with its
+//! reason in `spec/readings.toml`. Everything is `no_std` with `alloc`.
 //!
 //! Bytes that come from a peer are only ever read through [`cursor`]; a parser returns a value that
 //! is right by construction or an error, never panics, and never allocates from a length field
 //! alone.
+//!
+//! # Records
+//!
+//! A record is read from its end, so that stream data can stay where it was decrypted. Building one
+//! puts the largest stream data first and hands it back to be sealed from where it lies:
+//!
+//! ```
+//! use tcpls_wire::{
+//!     AckFrame, ConnectionId, Fin, Frame, RecordBuilder, RecordFrames, RecordSequence, Role,
+//!     StreamId,
+//! };
+//!
+//! let stream = StreamId::nth(Role::Client, 0).ok_or("no such stream")?;
+//! let connection = ConnectionId::FIRST;
+//! let ack = Frame::Ack(AckFrame { connection, highest: RecordSequence::from_wire(7) });
+//!
+//! let mut builder = RecordBuilder::new(16_384);
+//! builder.push_stream(stream, 0, Fin::End, "hello")?;
+//! builder.push_control(&ack)?;
+//! let mut tail = Vec::new();
+//! let lead = builder.finish(&mut tail).unwrap_or_default();
+//! let plaintext = [lead.as_bytes(), &tail].concat();
+//!
+//! let mut frames = RecordFrames::parse(&plaintext)?.iter();
+//! assert_eq!(frames.next(), Some(ack));
+//! assert!(matches!(frames.next(), Some(Frame::Stream(frame)) if frame.data == b"hello"));
+//! assert_eq!(frames.next(), None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Handshake
+//!
+//! [`ClientHello`], [`ServerHello`] and [`EncryptedExtensions`] read whole handshake messages;
+//! [`insert_extensions`] and [`strip_extensions`] put what [`ExtensionCodec`] encodes into a message
+//! and take it out again.
 
 #![no_std]
 
