@@ -26,6 +26,6 @@ pub use record::{ContentType, OpenedRecord};
 pub use session::{ConnectionStart, RecvStream, SendStream, Session};
 pub use stats::{ConnectionStats, FrameCounts, SessionStats, StreamStats};
 pub use tcpls_crypto as crypto;
-pub use tcpls_wire as wire;
+pub use tcpls_crypto::wire;
 pub use timer::TimeoutReason;
 pub use transmit::{OutgoingRecord, Transmit, TransmitState};
