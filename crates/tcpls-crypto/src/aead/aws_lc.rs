@@ -2,28 +2,37 @@
 
 use aws_lc_rs::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
 
-use super::{AeadError, RecordAead, RecordContext};
+use super::{AeadError, RecordAead, RecordContext, copy_parts};
 use crate::Suite;
 use crate::header::{HEADER_LEN, TAG_LEN};
 use crate::secrets::KeyError;
 
 pub(super) fn record_aead(suite: Suite, key: &[u8]) -> Result<Box<dyn RecordAead>, KeyError> {
-    let (algorithm, max_scattered) = match suite {
-        Suite::Aes128Gcm => (&aead::AES_128_GCM, usize::MAX),
-        Suite::Aes256Gcm => (&aead::AES_256_GCM, usize::MAX),
-        Suite::ChaCha20Poly1305 => (&aead::CHACHA20_POLY1305, MAX_CHACHA_SCATTERED),
+    // aws-lc seals the extra input of AES-GCM at full speed, that of ChaCha20-Poly1305 byte by byte
+    // with a keystream block for each call, which costs more than copying a whole record.
+    let (algorithm, input) = match suite {
+        Suite::Aes128Gcm => (&aead::AES_128_GCM, Input::Scattered),
+        Suite::Aes256Gcm => (&aead::AES_256_GCM, Input::Scattered),
+        Suite::ChaCha20Poly1305 => (&aead::CHACHA20_POLY1305, Input::Copied),
     };
     let key = UnboundKey::new(algorithm, key).map_err(|_| KeyError::Backend)?;
     Ok(Box::new(AwsLcKey {
         key: LessSafeKey::new(key),
-        max_scattered,
+        input,
     }))
 }
 
 struct AwsLcKey {
     key: LessSafeKey,
-    /// Extra input up to this length is sealed straight from where it is; longer input is copied.
-    max_scattered: usize,
+    input: Input,
+}
+
+/// How the two parts of a record's plaintext get into the cipher.
+enum Input {
+    /// Each is read from where it is.
+    Scattered,
+    /// Both are copied to where the ciphertext will be.
+    Copied,
 }
 
 impl RecordAead for AwsLcKey {
@@ -34,25 +43,19 @@ impl RecordAead for AwsLcKey {
         extra: &[u8],
         out: &mut [u8],
     ) -> Result<(), AeadError> {
-        let (text, rest) = out.split_at_mut_checked(lead.len()).ok_or(AeadError)?;
-        if extra.len() <= self.max_scattered {
-            let (nonce, aad) = inputs(context);
-            return self
-                .key
-                .seal_out_of_place_scatter(nonce, aad, lead, text, extra, rest)
-                .map_err(|_| AeadError);
-        }
-        text.copy_from_slice(lead);
-        rest.get_mut(..extra.len())
-            .ok_or(AeadError)?
-            .copy_from_slice(extra);
-        let (text, tag) = out
-            .split_at_mut_checked(lead.len() + extra.len())
-            .ok_or(AeadError)?;
         let (nonce, aad) = inputs(context);
-        self.key
-            .seal_in_place_scatter(nonce, aad, text, &[], tag)
-            .map_err(|_| AeadError)
+        match self.input {
+            Input::Scattered => {
+                let (text, rest) = out.split_at_mut_checked(lead.len()).ok_or(AeadError)?;
+                self.key
+                    .seal_out_of_place_scatter(nonce, aad, lead, text, extra, rest)
+            }
+            Input::Copied => {
+                let (text, tag) = copy_parts(lead, extra, out)?;
+                self.key.seal_in_place_scatter(nonce, aad, text, &[], tag)
+            }
+        }
+        .map_err(|_| AeadError)
     }
 
     fn open_in_place(
@@ -90,6 +93,3 @@ fn inputs(context: &RecordContext) -> (Nonce, Aad<[u8; HEADER_LEN]>) {
 }
 
 const _: () = assert!(TAG_LEN == aead::MAX_TAG_LEN);
-
-/// aws-lc seals the extra input of ChaCha20-Poly1305 byte by byte, and AES-GCM's at full speed.
-const MAX_CHACHA_SCATTERED: usize = 256;

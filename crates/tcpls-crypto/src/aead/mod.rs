@@ -112,3 +112,18 @@ pub(crate) trait RecordAead: Send + Sync {
 /// The tag is wrong, or a buffer has the wrong length; the libraries do not tell more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AeadError;
+
+/// Copies both parts of a plaintext to the front of `out` and returns that and the rest.
+fn copy_parts<'a>(
+    lead: &[u8],
+    extra: &[u8],
+    out: &'a mut [u8],
+) -> Result<(&'a mut [u8], &'a mut [u8]), AeadError> {
+    let (text, rest) = out
+        .split_at_mut_checked(lead.len() + extra.len())
+        .ok_or(AeadError)?;
+    let (first, second) = text.split_at_mut_checked(lead.len()).ok_or(AeadError)?;
+    first.copy_from_slice(lead);
+    second.copy_from_slice(extra);
+    Ok((text, rest))
+}

@@ -5,7 +5,7 @@ use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use chacha20poly1305::ChaCha20Poly1305;
 
-use super::{AeadError, RecordAead, RecordContext};
+use super::{AeadError, RecordAead, RecordContext, copy_parts};
 use crate::Suite;
 use crate::secrets::KeyError;
 
@@ -38,12 +38,7 @@ impl<A: AeadInOut + Send + Sync> RecordAead for RustCryptoKey<A> {
         extra: &[u8],
         out: &mut [u8],
     ) -> Result<(), AeadError> {
-        let (text, tag_out) = out
-            .split_at_mut_checked(lead.len() + extra.len())
-            .ok_or(AeadError)?;
-        let (first, second) = text.split_at_mut_checked(lead.len()).ok_or(AeadError)?;
-        first.copy_from_slice(lead);
-        second.copy_from_slice(extra);
+        let (text, tag_out) = copy_parts(lead, extra, out)?;
         let nonce = context.nonce.as_slice().try_into().map_err(|_| AeadError)?;
         let tag = self
             .0
