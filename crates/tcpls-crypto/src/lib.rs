@@ -10,6 +10,7 @@ pub use tcpls_wire as wire;
 mod aead;
 mod deframe;
 mod exporter;
+mod handshake;
 mod header;
 mod key_schedule;
 mod key_update;
@@ -17,6 +18,7 @@ mod limits;
 mod nonce;
 mod open;
 mod post_handshake;
+mod provider;
 mod seal;
 mod secrets;
 mod suite;
@@ -25,6 +27,11 @@ mod write_buffer;
 pub use aead::Backend;
 pub use deframe::{Deframed, deframe};
 pub use exporter::{ExportError, Exporter};
+pub use handshake::{
+    Answer, ClientHandshake, ConfigError, Established, FirstFlight, HandshakeError, HandshakeInfo,
+    HelloReader, JoinHello, MAX_PARAMS, Negotiated, NotTls, Offer, Options, PlainReason,
+    ReceivedHello, ServerHandshake, TicketError, TicketStore, TlsClient, TlsServer,
+};
 pub use header::{
     ContentType, HEADER_LEN, MAX_CIPHERTEXT, MAX_PLAINTEXT, MAX_SEALED_RECORD, NotAuthentic,
     TAG_LEN,
@@ -34,6 +41,7 @@ pub use limits::Limits;
 pub use nonce::{NONCE_LEN, nonce};
 pub use open::{OpenError, OpenedInto, OpenedRecord, RecordFault, RecordOpener};
 pub use post_handshake::{PostHandshake, PostHandshakeFault, PostHandshakeMessage};
+pub use provider::provider;
 pub use seal::{Plaintext, RecordSealer, SealError, Sealed};
 pub use secrets::{DirectionKeys, KeyError, RecordKey, SessionKeys};
 pub use suite::{Hash, Suite};

@@ -18,7 +18,8 @@ pub struct PostHandshake {
 /// A message that follows the handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PostHandshakeMessage {
-    /// A session ticket from the server: the message without its 4-byte header.
+    /// A session ticket from the server: the message without its 4-byte header, as
+    /// [`TicketStore::store`](crate::TicketStore::store) takes it.
     NewSessionTicket(Bytes),
     /// The peer's records on this connection have the next generation's key from here on. The
     /// [`RecordOpener`](crate::RecordOpener) has moved on already.

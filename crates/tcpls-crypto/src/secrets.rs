@@ -233,8 +233,19 @@ pub(crate) trait NextSecret: Send {
 
 /// A record key and its IV, zeroed on drop.
 pub(crate) struct RecordSecret {
-    pub(crate) key: Zeroizing<Vec<u8>>,
-    pub(crate) iv: Zeroizing<[u8; NONCE_LEN]>,
+    key: Zeroizing<Vec<u8>>,
+    iv: Zeroizing<[u8; NONCE_LEN]>,
+}
+
+impl RecordSecret {
+    /// A copy of a key and an IV; `None` if the IV is not 12 bytes long (reading A-41).
+    pub(crate) fn new(key: &[u8], iv: &[u8]) -> Option<Self> {
+        let iv = Zeroizing::new(iv.try_into().ok()?);
+        Some(Self {
+            key: Zeroizing::new(key.to_vec()),
+            iv,
+        })
+    }
 }
 
 struct Generations {

@@ -1,0 +1,247 @@
+//! What one handshake adds to the messages of rustls, and what it learns from them.
+
+use std::sync::{Mutex, PoisonError};
+
+use tcpls_wire::hello::{HandshakeMessage, HandshakeType};
+use tcpls_wire::{
+    AlertDescription, ClientHello, ClientOffer, EncryptedExtensions, Extension, ExtensionCodec,
+    ExtensionType, Offered, Role, Token, insert_extensions, strip_extensions,
+};
+use zeroize::Zeroizing;
+
+use super::alert::AlertKey;
+use super::error::HandshakeError;
+
+/// The state of one handshake that the wrapped suites of both directions share.
+///
+/// On the client, the extensions go into each `ClientHello`, and the server's answer comes out of
+/// `EncryptedExtensions`. On the server, they go into `EncryptedExtensions`.
+pub(crate) struct Exchange {
+    role: Role,
+    codec: ExtensionCodec,
+    /// What the client put into its hello; on the server, what it received.
+    offered: Offered,
+    /// The extensions to insert: `(type, body)`.
+    inserted: Vec<(ExtensionType, Zeroizing<Vec<u8>>)>,
+    /// The server's copy of the client's parameters, which a second hello must repeat.
+    offered_params: Option<Vec<u8>>,
+    progress: Mutex<Progress>,
+}
+
+/// What the server answered about TCPLS.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) token: Option<Token>,
+    pub(super) params: Option<Vec<u8>>,
+}
+
+#[derive(Default)]
+struct Progress {
+    /// The first thing that went wrong here, inside a call of rustls that cannot report it.
+    failure: Option<HandshakeError>,
+    /// The `EncryptedExtensions` of the server as they were on the wire.
+    original_extensions: Option<Zeroizing<Vec<u8>>>,
+    /// The server agreed to TCPLS.
+    answer: Option<Answer>,
+    exporter_secret: Option<Zeroizing<Vec<u8>>>,
+    alert_key: Option<AlertKey>,
+}
+
+impl Exchange {
+    /// The exchange of a client that offers these extensions.
+    pub(super) fn client(codec: ExtensionCodec, offered: Offered, params: &[u8]) -> Self {
+        let mut extensions = Vec::new();
+        if offered != Offered::Nothing {
+            extensions.push(codec.tcpls());
+        }
+        if offered == Offered::TcplsAndParams {
+            extensions.push(codec.params(params));
+        }
+        Self::new(Role::Client, codec, offered, &extensions)
+    }
+
+    /// The exchange of a server that received `offered` and answers with `extensions`.
+    pub(super) fn server(
+        codec: ExtensionCodec,
+        offered: Offered,
+        offered_params: Option<&[u8]>,
+        extensions: &[Extension<'_>],
+    ) -> Self {
+        let exchange = Self::new(Role::Server, codec, offered, extensions);
+        Self {
+            offered_params: offered_params.map(<[u8]>::to_vec),
+            ..exchange
+        }
+    }
+
+    fn new(
+        role: Role,
+        codec: ExtensionCodec,
+        offered: Offered,
+        extensions: &[Extension<'_>],
+    ) -> Self {
+        let owned =
+            |extension: &Extension<'_>| (extension.kind, Zeroizing::new(extension.body.to_vec()));
+        Self {
+            role,
+            codec,
+            offered,
+            inserted: extensions.iter().map(owned).collect(),
+            offered_params: None,
+            progress: Mutex::default(),
+        }
+    }
+
+    pub(super) fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Bytes by which the message that is rewritten grows.
+    pub(super) fn growth(&self) -> usize {
+        self.inserted.iter().map(|(_, body)| 4 + body.len()).sum()
+    }
+
+    /// Whether the decrypter must look for `EncryptedExtensions`.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.role == Role::Client
+            && self.offered != Offered::Nothing
+            && self.with(|progress| progress.original_extensions.is_none())
+    }
+
+    /// Appends `message`, which may be cut, to `out` as it is on the wire and in the transcript.
+    ///
+    /// A message that cannot be rewritten is appended as it is: then the handshake fails.
+    pub(super) fn rewrite(&self, kind: HandshakeType, message: &[u8], out: &mut Vec<u8>) {
+        match (self.role, kind) {
+            (Role::Client, HandshakeType::CLIENT_HELLO)
+            | (Role::Server, HandshakeType::ENCRYPTED_EXTENSIONS) => self.insert(message, out),
+            (Role::Client, HandshakeType::ENCRYPTED_EXTENSIONS) => self.with(|progress| {
+                out.extend_from_slice(
+                    progress
+                        .original_extensions
+                        .as_ref()
+                        .map_or(message, |original| original),
+                );
+            }),
+            (Role::Server, HandshakeType::CLIENT_HELLO) => {
+                self.check_offer(message);
+                out.extend_from_slice(message);
+            }
+            _ => out.extend_from_slice(message),
+        }
+    }
+
+    fn insert(&self, message: &[u8], out: &mut Vec<u8>) {
+        let extensions: Vec<_> = self
+            .inserted
+            .iter()
+            .map(|(kind, body)| Extension { kind: *kind, body })
+            .collect();
+        if extensions.is_empty() {
+            out.extend_from_slice(message);
+        } else if let Err(error) = insert_extensions(message, &extensions, out) {
+            self.fail(HandshakeError::Rewrite(error));
+            out.extend_from_slice(message);
+        }
+    }
+
+    /// A `ClientHello` after a `HelloRetryRequest` must repeat what the first one offered.
+    fn check_offer(&self, message: &[u8]) {
+        // A hello that is cut before its PSK binders comes here too, and whole another time.
+        let whole = HandshakeMessage::announced_length(message) == Some(message.len());
+        let Ok(hello) = ClientHello::parse(message) else {
+            return;
+        };
+        match hello.tcpls_offer(&self.codec) {
+            Err(error) => self.fail(HandshakeError::Hello(error)),
+            Ok(offer) if whole && !self.repeats(&offer) => self.fail(HandshakeError::OfferChanged),
+            Ok(_) => {}
+        }
+    }
+
+    fn repeats(&self, offer: &ClientOffer<'_>) -> bool {
+        offer.tcpls.is_present() == (self.offered != Offered::Nothing)
+            && offer.join.is_none()
+            && offer.params == self.offered_params.as_deref()
+    }
+
+    /// Reads and removes the server's answer from the decrypted flight that starts with
+    /// `EncryptedExtensions`; returns what rustls may see of it.
+    pub(super) fn take_answer(&self, flight: &[u8]) -> Result<Vec<u8>, HandshakeError> {
+        let mut rest = flight;
+        let message =
+            HandshakeMessage::take_first(&mut rest).ok_or(HandshakeError::SplitExtensions)?;
+        let extensions = EncryptedExtensions::parse(message.bytes)?;
+        let answer = extensions.tcpls_answer(&self.codec, self.offered)?;
+        let points = self.codec.code_points;
+        let mut stripped = Vec::with_capacity(flight.len());
+        strip_extensions(
+            message.bytes,
+            &[points.tcpls, points.token, points.params],
+            &mut stripped,
+        )?;
+        stripped.extend_from_slice(rest);
+        self.with(|progress| {
+            progress.original_extensions = Some(Zeroizing::new(message.bytes.to_vec()));
+            progress.answer = answer.tcpls.is_present().then(|| Answer {
+                token: answer.token,
+                params: answer.params.map(<[u8]>::to_vec),
+            });
+        });
+        Ok(stripped)
+    }
+
+    /// What the server answered; `None` before `EncryptedExtensions`, and without TCPLS.
+    pub(super) fn answer<T>(&self, look: impl FnOnce(&mut Answer) -> T) -> Option<T> {
+        self.with(|progress| progress.answer.as_mut().map(look))
+    }
+
+    /// Takes note of an error where rustls cannot report it. The first one counts.
+    pub(super) fn fail(&self, error: HandshakeError) {
+        self.with(|progress| {
+            progress.failure.get_or_insert(error);
+        });
+    }
+
+    pub(super) fn failure(&self) -> Option<HandshakeError> {
+        self.with(|progress| progress.failure.take())
+    }
+
+    pub(super) fn keep_exporter_secret(&self, secret: &[u8]) {
+        self.with(|progress| progress.exporter_secret = Some(Zeroizing::new(secret.to_vec())));
+    }
+
+    pub(super) fn take_exporter_secret(&self) -> Option<Zeroizing<Vec<u8>>> {
+        self.with(|progress| progress.exporter_secret.take())
+    }
+
+    /// The key with which this end currently writes, so that it can send an alert of its own.
+    pub(super) fn keep_alert_key(&self, key: Option<AlertKey>) {
+        self.with(|progress| progress.alert_key = key);
+    }
+
+    /// rustls has sealed the record with this sequence.
+    pub(super) fn note_sealed(&self, sequence: u64) {
+        self.with(|progress| {
+            if let Some(key) = &mut progress.alert_key {
+                key.next = sequence.saturating_add(1);
+            }
+        });
+    }
+
+    /// Appends the record of a fatal alert: protected if this end has a key already.
+    pub(super) fn write_alert(&self, description: AlertDescription, out: &mut Vec<u8>) {
+        let key = self.with(|progress| progress.alert_key.take());
+        super::alert::write_alert(key, description, out);
+    }
+
+    /// Nothing panics while the lock is held, and if it did the handshake would fail anyway.
+    fn with<T>(&self, f: impl FnOnce(&mut Progress) -> T) -> T {
+        f(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    #[cfg(test)]
+    pub(super) fn testing() -> Self {
+        Self::client(ExtensionCodec::default(), Offered::Tcpls, &[])
+    }
+}

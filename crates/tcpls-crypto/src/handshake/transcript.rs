@@ -1,0 +1,87 @@
+//! The transcript hash, over the messages as they are on the wire.
+
+use rustls::crypto::hash::{Context, Hash, HashAlgorithm, Output};
+use std::sync::Arc;
+use tcpls_wire::hello::{HandshakeMessage, HandshakeType};
+
+use super::exchange::Exchange;
+use super::scope;
+
+/// A hash whose contexts, when made during a handshake of this crate, see each hello message as the
+/// peer does.
+pub(crate) struct ExtendedHash(&'static dyn Hash);
+
+impl ExtendedHash {
+    pub(crate) fn new(base: &'static dyn Hash) -> Self {
+        Self(base)
+    }
+}
+
+impl Hash for ExtendedHash {
+    fn start(&self) -> Box<dyn Context> {
+        let context = self.0.start();
+        match scope::current() {
+            Some(exchange) => Box::new(Transcript { context, exchange }),
+            None => context,
+        }
+    }
+
+    fn hash(&self, data: &[u8]) -> Output {
+        self.0.hash(data)
+    }
+
+    fn output_len(&self) -> usize {
+        self.0.output_len()
+    }
+
+    fn algorithm(&self) -> HashAlgorithm {
+        self.0.algorithm()
+    }
+
+    fn fips(&self) -> bool {
+        self.0.fips()
+    }
+}
+
+struct Transcript {
+    context: Box<dyn Context>,
+    exchange: Arc<Exchange>,
+}
+
+impl Context for Transcript {
+    fn fork_finish(&self) -> Output {
+        self.context.fork_finish()
+    }
+
+    fn fork(&self) -> Box<dyn Context> {
+        Box::new(Self {
+            context: self.context.fork(),
+            exchange: Arc::clone(&self.exchange),
+        })
+    }
+
+    fn finish(self: Box<Self>) -> Output {
+        self.context.finish()
+    }
+
+    /// rustls adds whole messages, several at once after a `HelloRetryRequest`, and for PSK binders a
+    /// `ClientHello` that is cut before them.
+    fn update(&mut self, data: &[u8]) {
+        self.context.update(&rewrite_messages(&self.exchange, data));
+    }
+}
+
+/// The messages in `data`, each as it is on the wire; the last one may be cut.
+pub(super) fn rewrite_messages(exchange: &Exchange, data: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(data.len() + exchange.growth());
+    let mut rest = data;
+    while let Some(&kind) = rest.first() {
+        let len = HandshakeMessage::announced_length(rest)
+            .unwrap_or(rest.len())
+            .min(rest.len());
+        let (message, next) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+        exchange.rewrite(HandshakeType::from_wire(kind), message, &mut out);
+        rest = next;
+    }
+    out
+}
