@@ -61,9 +61,9 @@ impl Alert {
 /// How the sender rates an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AlertLevel {
-    /// 1
+    /// 1: an orderly end.
     Warning,
-    /// 2
+    /// 2: everything else (RFC 8446 section 6).
     Fatal,
 }
 

@@ -58,7 +58,8 @@ pub struct Extension<'a> {
 
 /// Which extension types carry TCPLS; the draft leaves all of them to be assigned (draft 7.1).
 ///
-/// Both peers must use the same four, all different and none that TLS itself uses.
+/// Both peers must use the same four, all different and none that TLS itself uses; a clash shows when
+/// the extensions are inserted ([`crate::RewriteError::AlreadyPresent`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ExtensionCodePoints {
     /// `tcpls`, in `ClientHello` and `EncryptedExtensions` (draft 5.1.1).

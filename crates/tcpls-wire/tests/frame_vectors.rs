@@ -49,30 +49,51 @@ fn ack(connection: u32, highest: u64) -> Frame<'static> {
 fn frames_have_the_layout_of_the_draft() {
     both_ways(Frame::Padding(PaddingRun { length: 1 }), "00");
     both_ways(Frame::Ping, "01");
+    let id = AddressId::from_wire(7);
+    both_ways(Frame::RemoveAddress(RemoveAddressFrame { id }), "07 08");
+}
+
+/// R46, A-10: an ACK names a connection and its highest record, which may be record 0.
+#[test]
+fn ack_names_a_connection_and_its_highest_record() {
     both_ways(ack(1, 0), "0000000000000000 00000001 04");
-    let token = core::array::from_fn(|i| u8::try_from(i).unwrap());
-    let sequence = TokenSequence::from_wire(2).unwrap();
     both_ways(
-        Frame::NewToken(NewTokenFrame {
-            sequence,
-            token: TokenRef::from_bytes(&token),
-        }),
-        "000102030405060708090a0b0c0d0e0f 101112131415161718191a1b1c1d1e1f 02 05",
+        ack(0x0203_0405, 0x0607_0809_0a0b_0c0d),
+        "060708090a0b0c0d 02030405 04",
     );
+}
+
+/// R14, A-5: a New Token frame has 32 bytes of value and 8 bits of sequence.
+#[test]
+fn new_token_has_a_value_and_a_sequence() {
+    let token = core::array::from_fn(|i| u8::try_from(i).unwrap());
+    for (sequence, tail) in [(1, "01 05"), (2, "02 05"), (255, "ff 05")] {
+        let sequence = TokenSequence::from_wire(sequence).unwrap();
+        both_ways(
+            Frame::NewToken(NewTokenFrame {
+                sequence,
+                token: TokenRef::from_bytes(&token),
+            }),
+            &[
+                "000102030405060708090a0b0c0d0e0f 101112131415161718191a1b1c1d1e1f ",
+                tail,
+            ]
+            .concat(),
+        );
+    }
+}
+
+/// R48: a Connection Reset names the connection that failed.
+#[test]
+fn connection_reset_names_the_connection() {
     let connection = ConnectionId::from_wire(0x0102_0304);
     both_ways(
         Frame::ConnectionReset(ConnectionResetFrame { connection }),
         "01020304 06",
     );
-    both_ways(
-        Frame::RemoveAddress(RemoveAddressFrame {
-            id: AddressId::from_wire(7),
-        }),
-        "07 08",
-    );
 }
 
-/// the type byte of a Stream frame is 0x02, or 0x03 with FIN.
+/// R8, A-2: the type byte of a Stream frame is 0x02, or 0x03 with FIN.
 #[test]
 fn stream_frame_has_fin_in_its_last_bit() {
     both_ways(
@@ -85,7 +106,8 @@ fn stream_frame_has_fin_in_its_last_bit() {
     );
 }
 
-/// R51: version 4 has 4 address bytes, version 6 has 16; the port has 16 bits.
+/// R51, A-32: version 4 has 4 address bytes, version 6 has 16; the port has 16
+/// bits and may be 0.
 #[test]
 fn address_length_follows_from_its_version() {
     both_ways(

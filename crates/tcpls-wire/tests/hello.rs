@@ -7,6 +7,7 @@ use common::{
     client_fields, client_hello, encrypted_extensions, extension, hex, length, message,
     server_hello,
 };
+use tcpls_wire::hello::{HandshakeMessage, HandshakeType};
 use tcpls_wire::{
     AlertDescription, ClientHello, DecodeError, EncryptedExtensions, ExtensionCodePoints,
     ExtensionCodec, ExtensionType, HelloError, Offered, ServerHello, Tcpls, Token, TokenForm,
@@ -275,6 +276,42 @@ fn early_token_needs_tcpls() {
     let params = [extension(PARAMS, &[])];
     let error = HelloError::AnswerWithoutTcpls(kind(PARAMS));
     assert_eq!(answer(Offered::TcplsAndParams, &params), Err(error));
+}
+
+#[test]
+fn hello_retry_request_is_told_by_its_random() {
+    let mut bytes = server_hello(&[extension(51, &hex("001d"))]);
+    let random = hex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c");
+    bytes[6..38].copy_from_slice(&random);
+    assert!(ServerHello::parse(&bytes).unwrap().is_hello_retry_request());
+    bytes[37] ^= 1;
+    let hello = ServerHello::parse(&bytes).unwrap();
+    assert!(!hello.is_hello_retry_request());
+    assert_eq!(
+        hello.extensions().get(ExtensionType::KEY_SHARE),
+        Some(&[0, 0x1d][..])
+    );
+}
+
+#[test]
+fn messages_are_taken_one_by_one() {
+    let messages = [message(8, &[0, 0]), message(20, &[7; 32]), message(24, &[])];
+    let stream = messages.concat();
+    let mut rest = &stream[..stream.len() - 1];
+    assert_eq!(HandshakeMessage::announced_length(rest), Some(6));
+    let first = HandshakeMessage::take_first(&mut rest).unwrap();
+    assert_eq!(
+        (first.kind, first.body),
+        (HandshakeType::ENCRYPTED_EXTENSIONS, &[0, 0][..])
+    );
+    let second = HandshakeMessage::take_first(&mut rest).unwrap();
+    assert_eq!(
+        (second.kind, second.bytes),
+        (HandshakeType::FINISHED, &messages[1][..])
+    );
+    assert_eq!(HandshakeMessage::take_first(&mut rest), None);
+    assert_eq!(rest, [24, 0, 0]);
+    assert_eq!(HandshakeMessage::announced_length(rest), None);
 }
 
 #[test]
