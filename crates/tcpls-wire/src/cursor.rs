@@ -1,11 +1,15 @@
 //! The two cursors that do all the slicing of peer bytes: one from the front, one from the end.
+//!
+//! Like every view in this crate that may hold a token, they show no bytes in debug output.
+
+use core::fmt;
 
 use crate::DecodeError;
 
 /// Reads big-endian fields from the front of a byte string (draft 2.1, RFC 8446 section 3).
 ///
 /// A failed read takes nothing.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -103,10 +107,16 @@ impl<'a> Reader<'a> {
     }
 }
 
+impl fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reader({} bytes)", self.rest.len())
+    }
+}
+
 /// Reads big-endian fields from the end of a byte string towards its start (draft 5.2).
 ///
 /// A failed read takes nothing.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct BackReader<'a> {
     rest: &'a [u8],
 }
@@ -191,6 +201,12 @@ impl<'a> BackReader<'a> {
     /// Whether everything was taken.
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
+    }
+}
+
+impl fmt::Debug for BackReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BackReader({} bytes)", self.rest.len())
     }
 }
 

@@ -48,12 +48,18 @@ impl fmt::Display for ExtensionType {
 }
 
 /// One TLS extension: `Type:2 Length:2 body[Length]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Extension<'a> {
     /// What it is.
     pub kind: ExtensionType,
     /// Its content, at most 65535 bytes.
     pub body: &'a [u8],
+}
+
+impl fmt::Debug for Extension<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Extension({}, {} bytes)", self.kind, self.body.len())
+    }
 }
 
 /// Which extension types carry TCPLS; the draft leaves all of them to be assigned (draft 7.1).

@@ -278,6 +278,25 @@ fn early_token_needs_tcpls() {
     assert_eq!(answer(Offered::TcplsAndParams, &params), Err(error));
 }
 
+/// no view of a message shows the token that is in it.
+#[test]
+fn messages_do_not_show_their_tokens() {
+    let value = [0xAB; 32];
+    let join = client_hello(&[extension(JOIN, &value)]);
+    let hello = ClientHello::parse(&join).unwrap();
+    let offer = hello.tcpls_offer(&ExtensionCodec::default()).unwrap();
+    let early = encrypted_extensions(&[extension(TCPLS, &[]), extension(TOKEN, &value)]);
+    let message = EncryptedExtensions::parse(&early).unwrap();
+    let answer = message
+        .tcpls_answer(&ExtensionCodec::default(), Offered::Tcpls)
+        .unwrap();
+    let whole = HandshakeMessage::take_first(&mut &early[..]).unwrap();
+    let body = ExtensionCodec::default().token_body(token().as_token_ref());
+    let shown = format!("{hello:?} {offer:?} {message:?} {answer:?} {whole:?} {body:?}");
+    assert!(shown.contains("Extension(0xff65, 32 bytes)"), "{shown}");
+    assert!(!shown.contains("171") && !shown.contains("119"), "{shown}");
+}
+
 #[test]
 fn hello_retry_request_is_told_by_its_random() {
     let mut bytes = server_hello(&[extension(51, &hex("001d"))]);

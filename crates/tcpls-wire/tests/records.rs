@@ -148,6 +148,34 @@ fn token_of_sequence_zero_is_refused() {
     assert_eq!(error.alert(), AlertDescription::ILLEGAL_PARAMETER);
 }
 
+/// neither a record that is read nor one that is built shows data or tokens.
+#[test]
+fn records_do_not_show_what_they_carry() {
+    let record = [
+        &hex("abab 0002 0000000000000000 00000000 02")[..],
+        &[0xAB; 32],
+        &hex("02 05"),
+    ];
+    let record = record.concat();
+    let frames = RecordFrames::parse(&record).unwrap();
+    let mut builder = RecordBuilder::new(100);
+    for frame in frames {
+        if let Frame::Stream(frame) = frame {
+            builder
+                .push_stream(frame.stream, frame.offset, frame.fin, frame.data)
+                .unwrap();
+        } else {
+            builder.push_control(&frame).unwrap();
+        }
+    }
+    let shown = format!("{frames:?} {:?} {builder:?}", frames.iter());
+    assert!(
+        shown.contains("data: 2 bytes") && shown.contains("Token(..)"),
+        "{shown}"
+    );
+    assert!(!shown.contains("171"), "{shown}");
+}
+
 /// R4, A-30: a frame that is not whole in its record is a decode error.
 #[test]
 fn frame_does_not_span_records() {

@@ -1,13 +1,14 @@
 //! The list of extensions that ends a hello message (RFC 8446 section 4.2).
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::{
     DecodeError, Extension, ExtensionType, HelloError, cursor::Reader, unique::first_duplicate,
 };
 
 /// Extensions in wire order, no type twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ExtensionList<'a> {
     list: &'a [u8],
 }
@@ -50,6 +51,12 @@ impl<'a> ExtensionList<'a> {
             Some(_) => Err(HelloError::MisplacedExtension(kind)),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for ExtensionList<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 

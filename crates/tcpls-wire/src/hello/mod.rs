@@ -15,6 +15,8 @@ pub use extension_list::ExtensionList;
 pub use rewrite::{insert_extensions, strip_extensions};
 pub use server_hello::ServerHello;
 
+use core::fmt;
+
 use crate::{DecodeError, HelloError, cursor::Reader};
 
 /// Length of the header of a handshake message, in bytes.
@@ -54,7 +56,7 @@ impl HandshakeType {
 }
 
 /// One handshake message among several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct HandshakeMessage<'a> {
     /// What it is.
     pub kind: HandshakeType,
@@ -85,6 +87,17 @@ impl<'a> HandshakeMessage<'a> {
         let mut reader = Reader::new(stream);
         reader.u8().ok()?;
         Some(HANDSHAKE_HEADER + usize::try_from(reader.u24().ok()?).ok()?)
+    }
+}
+
+impl fmt::Debug for HandshakeMessage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "HandshakeMessage(type {}, {} bytes)",
+            self.kind.as_u8(),
+            self.bytes.len()
+        )
     }
 }
 

@@ -1,7 +1,7 @@
 //! Building a record plaintext: stream data first, largest first, then control frames (draft 4.5).
 
 use alloc::vec::Vec;
-use core::mem;
+use core::{fmt, mem};
 
 use thiserror::Error;
 
@@ -14,11 +14,10 @@ use crate::{
 ///
 /// The plaintext is `data of the largest Stream frame ‖ tail`, where the tail holds that frame's
 /// trailer, the other Stream frames in no promised order, and the control frames in the order they
-/// were pushed. So the largest data starts the record (R31, R32) and can be sealed from
-/// where it lies; the peer, which reads from the end, processes the control frame pushed last first.
+/// were pushed. So the largest data starts the record (draft 4.5) and can be sealed from where it
+/// lies; the peer, which reads from the end, processes the control frame pushed last first.
 ///
 /// `D` is how the caller holds stream data (say `Bytes` or `&[u8]`); it is only read by reference.
-#[derive(Debug)]
 pub struct RecordBuilder<D> {
     limit: usize,
     used: usize,
@@ -29,7 +28,6 @@ pub struct RecordBuilder<D> {
     ack_eliciting: bool,
 }
 
-#[derive(Debug)]
 struct PendingStream<D> {
     stream: StreamId,
     trailer: [u8; STREAM_OVERHEAD],
@@ -160,5 +158,11 @@ impl<D: AsRef<[u8]>> RecordBuilder<D> {
             Some(used) if used <= self.limit => Ok(used),
             _ => Err(PushError::RecordFull),
         }
+    }
+}
+
+impl<D> fmt::Debug for RecordBuilder<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecordBuilder({} of {} bytes)", self.used, self.limit)
     }
 }

@@ -1,6 +1,6 @@
 //! Frames out of a decrypted record, last to first (draft 5.2).
 
-use core::iter::FusedIterator;
+use core::{fmt, iter::FusedIterator};
 
 use crate::{DecodeError, Frame, cursor::BackReader, frame::MAX_PLAINTEXT};
 
@@ -9,7 +9,7 @@ use crate::{DecodeError, Frame, cursor::BackReader, frame::MAX_PLAINTEXT};
 /// Parsing reads the whole record before the first frame is handed out, so a record with an error
 /// has no effect although frames are processed from the end (reading A-30). The frames borrow from
 /// the record; nothing is copied or allocated.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct RecordFrames<'a> {
     plaintext: &'a [u8],
     ack_eliciting: bool,
@@ -68,6 +68,12 @@ impl<'a> IntoIterator for &RecordFrames<'a> {
 
     fn into_iter(self) -> Frames<'a> {
         self.iter()
+    }
+}
+
+impl fmt::Debug for RecordFrames<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
