@@ -166,3 +166,37 @@ impl<D> fmt::Debug for RecordBuilder<D> {
         write!(f, "RecordBuilder({} of {} bytes)", self.used, self.limit)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::PaddingRun;
+
+    #[test]
+    fn building_the_same_again_allocates_nothing() {
+        let data = vec![7; 4000];
+        let mut builder = RecordBuilder::new(MAX_PLAINTEXT);
+        let mut tail = Vec::new();
+        let mut first = None;
+        for _ in 0..50 {
+            tail.clear();
+            for stream in 0..3 {
+                let stream = StreamId::from_wire(stream);
+                builder
+                    .push_stream(stream, 0, Fin::More, &data[..])
+                    .unwrap();
+            }
+            let padding = Frame::Padding(PaddingRun { length: 300 });
+            builder.push_control(&padding).unwrap();
+            builder.finish(&mut tail).unwrap();
+            let room = [
+                (builder.others.as_ptr().addr(), builder.others.capacity()),
+                (builder.control.as_ptr().addr(), builder.control.capacity()),
+                (tail.as_ptr().addr(), tail.capacity()),
+            ];
+            assert_eq!(*first.get_or_insert(room), room);
+        }
+    }
+}
