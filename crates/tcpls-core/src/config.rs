@@ -31,6 +31,7 @@ pub struct SessionConfig {
     pub(crate) ack_after_bytes: usize,
     pub(crate) ack_delay: Duration,
     pub(crate) drain_timeout: Duration,
+    pub(crate) orphan_timeout: Option<Duration>,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) keep_alive: Option<Duration>,
 }
@@ -53,6 +54,7 @@ impl Default for SessionConfig {
             ack_after_bytes: 256 << 10,
             ack_delay: Duration::from_millis(25),
             drain_timeout: Duration::from_secs(5),
+            orphan_timeout: None,
             idle_timeout: None,
             keep_alive: None,
         }
@@ -164,6 +166,13 @@ impl SessionConfig {
     /// (reading A-17).
     pub fn drain_timeout(&mut self, timeout: Duration) -> &mut Self {
         self.drain_timeout = timeout;
+        self
+    }
+
+    /// How long a session without connections waits for one to join, if a token for it is out; default
+    /// none: without connections the session is lost at once (reading A-19).
+    pub fn orphan_timeout(&mut self, timeout: Option<Duration>) -> &mut Self {
+        self.orphan_timeout = timeout;
         self
     }
 

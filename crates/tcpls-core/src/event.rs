@@ -1,6 +1,6 @@
 //! What a session tells its driver.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use crate::wire::{AddressId, StreamId, TokenSequence};
 use bytes::Bytes;
@@ -35,7 +35,7 @@ pub enum Event {
         /// From the call of `poll_transmit` that gave out the record to its acknowledgment.
         round_trip: Duration,
     },
-    /// The server sent a session ticket: the whole `NewSessionTicket` message with its header.
+    /// The server sent a session ticket: the body of a `NewSessionTicket` message (RFC 8446 4.6.1).
     Ticket(Bytes),
     /// The server gave a token for one more connection.
     TokenReceived(TokenSequence),
@@ -64,4 +64,58 @@ pub enum Event {
     },
     /// The session is over. Always the last event.
     Closed(CloseReason),
+}
+
+/// Events that wait to be polled.
+///
+/// Bounded by what can be open: streams report each kind of event once until the application acts on
+/// it, and tickets beyond [`MAX_TICKETS`] are dropped.
+#[derive(Debug, Default)]
+pub(crate) struct EventQueue {
+    events: VecDeque<Event>,
+    tickets: usize,
+    state: QueueState,
+}
+
+/// Whether more events may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum QueueState {
+    #[default]
+    Open,
+    /// [`Event::Closed`] was queued.
+    Closed,
+}
+
+/// How many session tickets wait to be polled at most.
+const MAX_TICKETS: usize = 16;
+
+impl EventQueue {
+    /// Adds an event; after [`Event::Closed`] there are none.
+    pub(crate) fn push(&mut self, event: Event) {
+        if self.state == QueueState::Closed {
+            return;
+        }
+        if matches!(event, Event::Ticket(_)) {
+            if self.tickets == MAX_TICKETS {
+                return;
+            }
+            self.tickets += 1;
+        }
+        if matches!(event, Event::Closed(_)) {
+            self.state = QueueState::Closed;
+        }
+        self.events.push_back(event);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        if matches!(event, Event::Ticket(_)) {
+            self.tickets -= 1;
+        }
+        Some(event)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
 }

@@ -5,26 +5,33 @@
 //! the same calls always give the same answers. How to drive one is in the documentation of
 //! [`Session`].
 
+mod address;
 mod config;
+mod connection;
 mod error;
 mod event;
 mod handle;
-mod record;
+mod number;
+mod range_set;
+mod sent;
 mod session;
 mod stats;
+mod stream;
 mod timer;
+mod token;
 mod transmit;
 
 pub use config::{SessionConfig, StreamAnnouncement};
+pub use crypto::{ContentType, OpenedRecord};
 pub use error::{
     AddressError, CloseReason, ConnectionFailure, FinishError, Limit, OpenError, PeerMisbehaved,
     ReadError, ResetError, TokenError, WriteError,
 };
 pub use event::Event;
 pub use handle::ConnectionHandle;
-pub use record::{ContentType, OpenedRecord};
-pub use session::{ConnectionStart, RecvStream, SendStream, Session};
+pub use session::{ConnectionStart, Session};
 pub use stats::{ConnectionStats, FrameCounts, SessionStats, StreamStats};
+pub use stream::{RecvStream, SendStream};
 pub use tcpls_crypto as crypto;
 pub use tcpls_crypto::wire;
 pub use timer::TimeoutReason;

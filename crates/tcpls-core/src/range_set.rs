@@ -14,10 +14,6 @@ pub(crate) struct RangeSet {
 }
 
 impl RangeSet {
-    pub(crate) const fn new() -> Self {
-        Self { ranges: BTreeMap::new() }
-    }
-
     /// Adds `range`, joining it with the ranges that it touches or overlaps.
     pub(crate) fn insert(&mut self, range: Range<u64>) {
         if range.is_empty() {
@@ -63,7 +59,9 @@ impl RangeSet {
 
     /// The lowest range.
     pub(crate) fn first(&self) -> Option<Range<u64>> {
-        self.ranges.first_key_value().map(|(&start, &end)| start..end)
+        self.ranges
+            .first_key_value()
+            .map(|(&start, &end)| start..end)
     }
 
     /// Takes out the lowest range if it starts at or below `offset`, and returns its end.
@@ -89,19 +87,6 @@ impl RangeSet {
         }
         missing
     }
-
-    pub(crate) fn clear(&mut self) {
-        self.ranges.clear();
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
-    }
-
-    /// How many separate ranges the set holds.
-    pub(crate) fn range_count(&self) -> usize {
-        self.ranges.len()
-    }
 }
 
 #[cfg(test)]
@@ -113,7 +98,10 @@ mod tests {
     use super::*;
 
     fn members(set: &RangeSet) -> BTreeSet<u64> {
-        set.ranges.iter().flat_map(|(&start, &end)| start..end).collect()
+        set.ranges
+            .iter()
+            .flat_map(|(&start, &end)| start..end)
+            .collect()
     }
 
     proptest! {
@@ -121,7 +109,7 @@ mod tests {
         fn agrees_with_a_set_of_single_offsets(
             steps in proptest::collection::vec((any::<bool>(), 0_u64..60, 0_u64..20), 1..60),
         ) {
-            let mut ranges = RangeSet::new();
+            let mut ranges = RangeSet::default();
             let mut model = BTreeSet::new();
             for (insert, start, length) in steps {
                 let range = start..start + length;
@@ -137,17 +125,17 @@ mod tests {
                 }
                 prop_assert_eq!(members(&ranges), model.clone());
                 let gaps = model.iter().filter(|&&at| !model.contains(&(at + 1))).count();
-                prop_assert_eq!(ranges.range_count(), gaps, "touching ranges must be one");
+                prop_assert_eq!(ranges.ranges.len(), gaps, "touching ranges must be one");
             }
         }
     }
 
     #[test]
     fn takes_only_what_can_be_reached() {
-        let mut set = RangeSet::new();
+        let mut set = RangeSet::default();
         set.insert(10..20);
         assert_eq!(set.take_reachable(9), None);
         assert_eq!(set.take_reachable(10), Some(20));
-        assert!(set.is_empty());
+        assert!(set.first().is_none());
     }
 }

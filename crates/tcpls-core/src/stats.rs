@@ -26,7 +26,6 @@ pub struct FrameCounts {
 }
 
 impl FrameCounts {
-    #[allow(dead_code, reason = "counted by the record paths")]
     pub(crate) fn count(&mut self, frame: &Frame<'_>) {
         let counter = match frame {
             Frame::Padding(_) => &mut self.padding,
@@ -40,6 +39,18 @@ impl FrameCounts {
             Frame::StreamChange(_) => &mut self.stream_change,
         };
         *counter += 1;
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.padding += other.padding;
+        self.ping += other.ping;
+        self.stream += other.stream;
+        self.ack += other.ack;
+        self.new_token += other.new_token;
+        self.connection_reset += other.connection_reset;
+        self.new_address += other.new_address;
+        self.remove_address += other.remove_address;
+        self.stream_change += other.stream_change;
     }
 }
 

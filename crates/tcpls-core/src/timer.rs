@@ -9,6 +9,8 @@ pub enum TimeoutReason {
     HalfClosed,
     /// Closing no longer waits for acknowledgments or for the peer (reading A-17).
     Drain,
+    /// No connection has joined a session without connections (reading A-19).
+    Orphan,
     /// Silence of the peer has lasted for the idle timeout (reading A-46).
     Idle,
     /// A Ping is to keep the session alive (reading A-46).

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::wire::RecordSequence;
 use bytes::Bytes;
 
-use crate::record::ContentType;
+use crate::crypto::{ContentType, Plaintext};
 
 /// One batch of records for one connection; reused from batch to batch to keep its allocations.
 ///
@@ -56,6 +56,16 @@ pub struct OutgoingRecord {
 }
 
 impl OutgoingRecord {
+    /// The record as the connection's sealer takes it; `tails` are those of the same batch.
+    pub fn plaintext<'a>(&'a self, tails: &'a [u8]) -> Plaintext<'a> {
+        Plaintext {
+            content_type: self.content_type,
+            lead: &self.lead,
+            tail: self.tail(tails),
+            padding: self.padding,
+        }
+    }
+
     /// The rest of the plaintext, out of `tails` of the same batch; empty when they do not match.
     pub fn tail<'a>(&self, tails: &'a [u8]) -> &'a [u8] {
         tails.get(self.tail.clone()).unwrap_or_default()

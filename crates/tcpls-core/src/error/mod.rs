@@ -7,7 +7,7 @@
 mod operation;
 mod peer;
 
-use crate::wire::AlertDescription;
+use crate::{crypto::NotAuthentic, wire::AlertDescription};
 pub use operation::{
     AddressError, FinishError, OpenError, ReadError, ResetError, TokenError, WriteError,
 };
@@ -30,7 +30,7 @@ pub enum CloseReason {
     /// This side gave the session up at once: [`Session::abort`](crate::Session::abort).
     #[error("the session was aborted here")]
     Aborted,
-    /// The last connection went and no other can take over (reading A-19).
+    /// The last connection went and no other can take over.
     #[error("the last connection was lost: {0}")]
     Lost(ConnectionFailure),
     /// The peer sent a fatal alert.
@@ -95,6 +95,10 @@ pub enum Limit {
     /// Records that did not authenticate, summed over the session's connections (reading A-18).
     #[error("too many records did not authenticate")]
     FailedRecords,
+    /// Records sealed under one key, which may not protect more. It is reached when key updates did
+    /// not get out in time (reading A-26).
+    #[error("a key has protected as many records as it may")]
+    SealedRecords,
     /// The last record number of a connection was used.
     #[error("the record sequence of a connection is used up")]
     RecordSequence,
@@ -117,8 +121,8 @@ pub enum ConnectionFailure {
     Io,
     /// A record did not authenticate, or its header was not one of a protected record: the path is to
     /// blame, not the peer (reading A-18). The peer gets `bad_record_mac` on this connection.
-    #[error("a record did not authenticate")]
-    Unauthenticated,
+    #[error("a record did not authenticate: {0}")]
+    Unauthenticated(NotAuthentic),
     /// A record was longer than TLS allows. The peer gets `record_overflow` on this connection.
     #[error("a record was too long")]
     RecordOverflow,
@@ -138,7 +142,7 @@ impl ConnectionFailure {
     /// The alert that tells the peer on this connection alone, if the failure has one.
     pub const fn alert(self) -> Option<AlertDescription> {
         match self {
-            Self::Unauthenticated => Some(AlertDescription::BAD_RECORD_MAC),
+            Self::Unauthenticated(_) => Some(AlertDescription::BAD_RECORD_MAC),
             Self::RecordOverflow => Some(AlertDescription::RECORD_OVERFLOW),
             Self::Eof
             | Self::Reset

@@ -1,7 +1,11 @@
 //! What a peer can do wrong inside records that authenticate.
 
-use crate::wire::{AlertDescription, DecodeError};
 use thiserror::Error;
+
+use crate::{
+    crypto::{PostHandshakeFault, RecordFault},
+    wire::{AlertDescription, DecodeError},
+};
 
 /// A violation of the protocol by the authenticated peer; each ends the session (reading A-18).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -36,12 +40,15 @@ pub enum PeerMisbehaved {
     /// A Connection Reset frame names a connection that was never issued (reading A-15).
     #[error("a Connection Reset names a connection that never was")]
     ResetOfUnknownConnection,
-    /// A post-handshake message does not parse or is longer than any that TCPLS expects.
-    #[error("a post-handshake message is malformed")]
-    MalformedHandshakeMessage,
-    /// A post-handshake message that has no place in TCPLS (readings ).
-    #[error("a post-handshake message has no place here")]
-    UnexpectedHandshakeMessage,
+    /// A record that authenticates has a content or type that it cannot have.
+    #[error(transparent)]
+    Record(#[from] RecordFault),
+    /// A post-handshake message has no place in TCPLS, or is malformed (reading A-42).
+    #[error(transparent)]
+    Handshake(#[from] PostHandshakeFault),
+    /// A session ticket came on another connection than the first (reading A-43).
+    #[error("a session ticket came on a connection that joined")]
+    TicketElsewhere,
     /// Key updates in a row without application data between them (reading A-26).
     #[error("too many key updates without application data between them")]
     KeyUpdateFlood,
@@ -52,9 +59,10 @@ impl PeerMisbehaved {
     pub fn alert(self) -> AlertDescription {
         match self {
             Self::Decode(error) => error.alert(),
-            Self::MalformedHandshakeMessage => AlertDescription::DECODE_ERROR,
+            Self::Record(fault) => fault.alert(),
+            Self::Handshake(fault) => fault.alert(),
             Self::TokenFromClient
-            | Self::UnexpectedHandshakeMessage
+            | Self::TicketElsewhere
             | Self::EmptyRecords
             | Self::KeyUpdateFlood => AlertDescription::UNEXPECTED_MESSAGE,
             Self::UnopenedStream

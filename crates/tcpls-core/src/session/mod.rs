@@ -1,20 +1,48 @@
-//! The session: streams, connections and their meeting.
+//! The session: where streams and connections meet.
 
-use std::{io::IoSlice, net::SocketAddr, time::Instant};
+mod activity;
+mod close;
+mod control;
+mod failover;
+mod keys;
+mod receive;
+mod state;
+mod timeout;
+mod transmit;
 
-use crate::wire::{AddressId, ConnectionId, RecordSequence, Role, StreamId, Token, TokenSequence};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use activity::Activity;
 use bytes::Bytes;
+use control::Control;
+use keys::KeyUsage;
+use state::{Lifecycle, Orphaned};
 
 use crate::{
-    AddressError, CloseReason, ConnectionFailure, ConnectionHandle, ConnectionStats, Event,
-    FinishError, OpenError, OpenedRecord, ReadError, ResetError, SessionConfig, SessionStats,
-    StreamStats, TimeoutReason, TokenError, Transmit, TransmitState, WriteError,
+    AddressError, CloseReason, ConnectionFailure, ConnectionHandle, ConnectionStats, Event, Limit,
+    OpenError, OpenedRecord, PeerMisbehaved, RecvStream, SendStream, SessionConfig, SessionStats,
+    StreamStats, TimeoutReason, TokenError, Transmit, TransmitState,
+    connection::{Connections, Ping, Pump, Uniqueness},
+    crypto::{self, RecordFault, SealError},
+    event::EventQueue,
+    number::offset,
+    stream::Streams,
+    wire::{
+        AddressId, ConnectionId, RecordBuilder, RecordSequence, Role, StreamId, Token,
+        TokenSequence, frame::MAX_PLAINTEXT,
+    },
 };
+
+/// How long a connection that the peer half-closed is kept while others live (reading A-16).
+const HALF_CLOSED_GRACE: Duration = Duration::from_millis(250);
 
 /// Where the records of a connection start, on both halves.
 ///
-/// The connection that carried the handshake starts where the handshake left off (0 and 0 unless it
-/// handed over later); one that joined starts at 0 (reading A-9).
+/// The connection that carried the handshake starts where the handshake left off; one that joined
+/// starts at 0 (reading A-9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionStart {
     /// Its identifier on the wire. Never the same twice in a session.
@@ -39,136 +67,226 @@ pub struct ConnectionStart {
 ///
 /// `now` is the caller's clock and must not go backwards. Records are plaintext here: each
 /// connection's sealer and opener live beside the session, so that cryptography needs no lock on it.
+/// What a connection's opener gives must be handed in, in its order and all of it: an ACK covers what
+/// was handed in, and nothing else (reading A-14).
 #[derive(Debug)]
 pub struct Session {
     role: Role,
     config: SessionConfig,
+    lifecycle: Lifecycle,
+    orphaned: Option<Orphaned>,
+    streams: Streams,
+    connections: Connections,
+    control: Control,
+    keys: KeyUsage,
+    activity: Activity,
+    events: EventQueue,
+    builder: RecordBuilder<Bytes>,
+    reading: Reading,
+    /// Records that did not authenticate.
+    failed_records: u32,
+}
+
+/// Whether the driver was seen to be told not to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Wanted,
+    Paused,
 }
 
 impl Session {
     /// A session without connections, for one side of it.
     pub fn new(role: Role, config: SessionConfig, now: Instant) -> Self {
-        let _ = now;
-        Self { role, config }
+        Self {
+            role,
+            lifecycle: Lifecycle::Open,
+            orphaned: None,
+            streams: Streams::new(role, &config),
+            connections: Connections::default(),
+            control: Control::new(role),
+            keys: KeyUsage::new(config.key_update_after),
+            activity: Activity::new(now),
+            events: EventQueue::default(),
+            builder: RecordBuilder::new(MAX_PLAINTEXT),
+            reading: Reading::Wanted,
+            failed_records: 0,
+            config,
+        }
     }
 
     /// In: a connection is ready for protected records. The first has the identifier
-    /// [`ConnectionId::FIRST`]; using an identifier twice ends the session, because it would repeat
-    /// nonces.
+    /// [`ConnectionId::FIRST`]. Using an identifier twice ends the session, because it would repeat
+    /// nonces; so does nothing else here.
     pub fn add_connection(&mut self, start: ConnectionStart, now: Instant) -> ConnectionHandle {
-        let _ = (start, now);
-        ConnectionHandle::nth(0)
+        let (handle, uniqueness) = self.connections.add(start, self.role, &self.config);
+        if uniqueness == Uniqueness::Repeated {
+            close::fail(
+                self,
+                CloseReason::Internal("a connection identifier was used twice"),
+            );
+        }
+        if self.connections.live().len() == 1 {
+            self.activity = Activity::new(now);
+        }
+        self.orphaned = None;
+        handle
     }
 
-    /// In: the token out of the server's `EncryptedExtensions`, sequence 1 (client, draft 5.1.3).
+    /// In: the token that the server's `EncryptedExtensions` carried, which has sequence 1 (draft
+    /// 5.1.3). Before all other tokens, on both sides.
     pub fn handle_early_token(&mut self, token: Token) {
-        drop(token);
+        self.control.add_early_token(token);
     }
 
     /// In: the next record of connection `c`. What the peer did wrong ends the session or the
     /// connection inside; events and `poll_transmit` tell.
     pub fn handle_record(&mut self, c: ConnectionHandle, record: OpenedRecord, now: Instant) {
-        let _ = (c, now);
-        drop(record);
+        if let Err(reason) = receive::record(self, c, record, now) {
+            close::fail(self, reason);
+        }
     }
 
-    /// In: the peer half-closed the TCP connection and everything before that was handed in.
+    /// In: a record of connection `c` could not be opened; nothing more can be read from it. By blame
+    /// that ends the connection or the session (reading A-18).
+    pub fn handle_open_error(
+        &mut self,
+        c: ConnectionHandle,
+        error: crypto::OpenError,
+        now: Instant,
+    ) {
+        let reason = match error {
+            crypto::OpenError::NotAuthentic(reason) => {
+                return failover::fail(self, c, ConnectionFailure::Unauthenticated(reason), now);
+            }
+            crypto::OpenError::PeerMisbehaved(RecordFault::TooLong) => {
+                return failover::fail(self, c, ConnectionFailure::RecordOverflow, now);
+            }
+            crypto::OpenError::PeerMisbehaved(fault) => PeerMisbehaved::Record(fault).into(),
+            crypto::OpenError::IntegrityLimit => Limit::FailedRecords.into(),
+            crypto::OpenError::Key(_) => CloseReason::Internal("no key for the next record"),
+            crypto::OpenError::OutputTooSmall => CloseReason::Internal("no room for a record"),
+        };
+        close::fail(self, reason);
+    }
+
+    /// In: a record that `poll_transmit` gave for connection `c` could not be sealed.
+    pub fn handle_seal_error(&mut self, error: SealError) {
+        close::fail(
+            self,
+            match error {
+                SealError::KeyExhausted => Limit::SealedRecords.into(),
+                SealError::SequenceExhausted => Limit::RecordSequence.into(),
+                SealError::Key(_) => CloseReason::Internal("no key for the next record"),
+                SealError::TooLong | SealError::OutputTooSmall | SealError::Backend => {
+                    CloseReason::Internal("a record could not be sealed")
+                }
+            },
+        );
+    }
+
+    /// In: the peer half-closed the TCP connection, and every record before that was handed in.
     pub fn handle_eof(&mut self, c: ConnectionHandle, now: Instant) {
-        let _ = (c, now);
+        failover::on_eof(self, c, now);
     }
 
-    /// In: the connection failed; its unacknowledged frames are sent again on another one.
+    /// In: the connection failed; its unacknowledged frames are sent again on another one. Without
+    /// another one the session is lost.
     pub fn handle_failure(&mut self, c: ConnectionHandle, reason: ConnectionFailure, now: Instant) {
-        let _ = (c, reason, now);
+        failover::fail(self, c, reason, now);
     }
 
     /// In: a deadline of `poll_timeout` has passed. Too early or too often does no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        timeout::handle(self, now);
     }
 
     /// Command: opens a bidirectional stream.
-    pub fn open_bi(&mut self, now: Instant) -> Result<StreamId, OpenError> {
-        let _ = now;
-        Err(OpenError::Blocked)
+    pub fn open_bi(&mut self) -> Result<StreamId, OpenError> {
+        self.streams.open()
     }
 
     /// Command: the next stream that the peer opened, in the order of identifiers.
     pub fn accept_bi(&mut self) -> Option<StreamId> {
-        None
+        self.streams.accept()
     }
 
     /// Command: the sending half of a stream.
     pub fn send(&mut self, stream: StreamId) -> SendStream<'_> {
-        SendStream {
-            session: self,
-            id: stream,
-        }
+        SendStream::new(&mut self.streams, stream)
     }
 
     /// Command: the receiving half of a stream.
     pub fn recv(&mut self, stream: StreamId) -> RecvStream<'_> {
-        RecvStream {
-            session: self,
-            id: stream,
-        }
+        RecvStream::new(&mut self.streams, &mut self.events, stream)
     }
 
-    /// Command: the application gave up its handle of the sending half. A stream that was not finished
-    /// never ends for the peer and keeps counting against the limit (reading A-34 d).
+    /// Command: the application gave up its handle of the sending half. What it wrote is still sent,
+    /// but a stream that was not finished never ends for the peer and keeps counting against the limit
+    /// (reading A-34 d).
     pub fn drop_send(&mut self, stream: StreamId) {
-        let _ = stream;
+        self.streams.drop_send(stream);
     }
 
     /// Command: the application gave up its handle of the receiving half: as [`RecvStream::stop`].
     pub fn drop_recv(&mut self, stream: StreamId) {
-        let _ = stream;
+        self.streams.stop(stream, &mut self.events);
     }
 
     /// Command: sends a Ping on this connection; [`Event::PingAcked`] answers. One is in flight at a
     /// time, more are one.
     pub fn ping(&mut self, c: ConnectionHandle) {
-        let _ = c;
+        if let Some(connection) = self.connections.get_mut(c)
+            && connection.ping == Ping::None
+        {
+            connection.ping = Ping::Due;
+        }
     }
 
     /// Command: gives the session a token for one more connection, to be sent in a New Token frame
     /// (server, draft 5.2.5). Token values come from a cryptographic generator.
     pub fn issue_token(&mut self, token: Token) -> Result<TokenSequence, TokenError> {
-        drop(token);
-        Err(TokenError::NotServer)
+        if self.lifecycle != Lifecycle::Open {
+            return Err(TokenError::Closing);
+        }
+        self.control.issue_token(token)
     }
 
     /// Command: takes the unused token of the lowest sequence (client). It is gone from the session.
     pub fn take_token(&mut self) -> Option<(TokenSequence, Token)> {
-        None
+        self.control.take_token()
     }
 
     /// Command: advertises an address of this side (draft 5.2.7).
     pub fn advertise_address(&mut self, address: SocketAddr) -> Result<AddressId, AddressError> {
-        let _ = address;
-        Err(AddressError::UsedUp)
+        if self.lifecycle != Lifecycle::Open {
+            return Err(AddressError::Closing);
+        }
+        self.control.advertise(address)
     }
 
     /// Command: withdraws an address of this side (draft 5.2.8), once the peer acknowledged that it
     /// was advertised.
     pub fn withdraw_address(&mut self, id: AddressId) -> Result<(), AddressError> {
-        let _ = id;
-        Err(AddressError::Unknown)
+        if self.lifecycle != Lifecycle::Open {
+            return Err(AddressError::Closing);
+        }
+        self.control.withdraw(id)
     }
 
     /// Command: closes the session in order: finished streams are acknowledged first, then
     /// `close_notify` goes out on every connection; unfinished streams are lost (reading A-17).
     pub fn close(&mut self, now: Instant) {
-        let _ = now;
+        close::close(self, now);
     }
 
     /// Command: ends the session at once with a fatal alert on every connection.
-    pub fn abort(&mut self, now: Instant) {
-        let _ = now;
+    pub fn abort(&mut self) {
+        close::fail(self, CloseReason::Aborted);
     }
 
-    /// Out: appends to `out` records for this connection, until their plaintexts reach `limit` bytes
-    /// (the last one may go beyond it by less than one record).
+    /// Out: appends to `out` records for this connection, until their plaintexts reach `limit` bytes;
+    /// the last one may go beyond it by less than one record, and the acknowledgments and the alert
+    /// that end a connection come whole. 64 to 256 KiB make good batches.
     pub fn poll_transmit(
         &mut self,
         c: ConnectionHandle,
@@ -176,31 +294,35 @@ impl Session {
         now: Instant,
         out: &mut Transmit,
     ) -> TransmitState {
-        let _ = (c, limit, now, out);
-        TransmitState::Idle
+        transmit::poll(self, c, limit, now, out)
     }
 
     /// Out: the next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
+        if self.events.is_empty() && !matches!(self.lifecycle, Lifecycle::Closed(_)) {
+            self.note_edges();
+        }
+        self.events.pop()
     }
 
     /// Out: when `handle_timeout` is wanted, and why.
     pub fn poll_timeout(&self) -> Option<(Instant, TimeoutReason)> {
-        None
+        timeout::poll(self)
     }
 
-    /// Out: whether this connection's socket is to be read; when it turns true again,
+    /// Out: whether this connection's socket is to be read (reading A-34 a); when it turns true again,
     /// [`Event::ReadResumed`] says so.
     pub fn wants_read(&self, c: ConnectionHandle) -> bool {
-        let _ = c;
-        true
+        self.streams.wants_read()
+            && self
+                .connections
+                .get(c)
+                .is_some_and(|connection| connection.state.is_readable())
     }
 
     /// Out: whether `poll_transmit` has something for this connection.
     pub fn wants_transmit(&self, c: ConnectionHandle) -> bool {
-        let _ = c;
-        false
+        transmit::wants(self, c)
     }
 
     /// Which side of the session this is.
@@ -210,116 +332,77 @@ impl Session {
 
     /// Why the session is over, or `None` while it is not.
     pub fn close_reason(&self) -> Option<CloseReason> {
-        None
+        match self.lifecycle {
+            Lifecycle::Closed(reason) => Some(reason),
+            Lifecycle::Open | Lifecycle::Finishing(_) | Lifecycle::Draining(_) => None,
+        }
     }
 
     /// The connections that are not over.
     pub fn connections(&self) -> impl Iterator<Item = ConnectionHandle> + '_ {
-        std::iter::empty()
+        self.connections.live().iter().copied()
     }
 
     /// The wire's identifier of a connection, also after it ended.
     pub fn connection_id(&self, c: ConnectionHandle) -> Option<ConnectionId> {
-        let _ = c;
-        None
+        Some(self.connections.get(c)?.id)
     }
 
     /// The addresses that the peer advertised and did not withdraw.
     pub fn peer_addresses(&self) -> impl Iterator<Item = (AddressId, SocketAddr)> + '_ {
-        std::iter::empty()
+        self.control.peer_addresses()
     }
 
     /// Counters of the session.
     pub fn stats(&self) -> SessionStats {
-        SessionStats::default()
+        let mut stats = SessionStats {
+            connections: self.connections.added(),
+            live_connections: u32::try_from(self.connections.live().len()).unwrap_or(u32::MAX),
+            ..SessionStats::default()
+        };
+        self.streams.add_stats(&mut stats);
+        stats
     }
 
     /// Counters of a connection, also after it ended.
     pub fn connection_stats(&self, c: ConnectionHandle) -> Option<ConnectionStats> {
-        let _ = c;
-        None
+        let connection = self.connections.get(c)?;
+        Some(ConnectionStats {
+            frames_in_flight: offset(connection.sent.in_flight()),
+            send_generation: connection.key_update.sent,
+            ..connection.stats
+        })
     }
 
     /// Counters of a stream that still has state.
     pub fn stream_stats(&self, stream: StreamId) -> Option<StreamStats> {
-        let _ = stream;
-        None
-    }
-}
-
-/// The sending half of one stream.
-#[derive(Debug)]
-pub struct SendStream<'a> {
-    session: &'a mut Session,
-    id: StreamId,
-}
-
-impl SendStream<'_> {
-    /// Copies a prefix of `data` into the send buffer and returns its length; 0 only for no data.
-    pub fn write(&mut self, data: &[u8]) -> Result<usize, WriteError> {
-        let _ = data;
-        Err(WriteError::Blocked)
+        self.streams.stats_of(stream)
     }
 
-    /// Takes a prefix off `chunk` without copying it (small ones are copied) and returns its length.
-    pub fn write_chunk(&mut self, chunk: &mut Bytes) -> Result<usize, WriteError> {
-        let _ = chunk;
-        Err(WriteError::Blocked)
+    /// Reports what turned true since the driver was told the opposite.
+    fn note_edges(&mut self) {
+        for index in 0..self.connections.live().len() {
+            let Some(&c) = self.connections.live().get(index) else {
+                break;
+            };
+            let wants = transmit::wants(self, c);
+            if let Some(connection) = self.connections.get_mut(c)
+                && wants
+                && connection.pump == Pump::Idle
+            {
+                connection.pump = Pump::Told;
+                self.events.push(Event::TransmitReady(c));
+            }
+        }
+        match (self.reading, self.streams.wants_read()) {
+            (Reading::Wanted, false) => self.reading = Reading::Paused,
+            (Reading::Paused, true) => {
+                self.reading = Reading::Wanted;
+                for &c in self.connections.live() {
+                    self.events.push(Event::ReadResumed(c));
+                }
+            }
+            (Reading::Wanted, true) | (Reading::Paused, false) => {}
+        }
     }
-
-    /// As [`write`](Self::write) for several slices in a row.
-    pub fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> Result<usize, WriteError> {
-        let _ = slices;
-        Err(WriteError::Blocked)
-    }
-
-    /// Ends the stream after what was written; [`Event::SendAcked`] says when the peer has it all.
-    pub fn finish(&mut self) -> Result<(), FinishError> {
-        Err(FinishError::UnknownStream)
-    }
-
-    /// Would break the stream off; a peer that speaks the draft alone cannot be told (reading
-    /// A-34 d).
-    pub fn reset(&mut self) -> Result<(), ResetError> {
-        Err(ResetError::UnsupportedByPeer)
-    }
-
-    /// Whether the peer has all bytes and the end. While it has not, the session knows that a writer
-    /// waits and keeps its sockets read (reading A-34 a); [`Event::SendAcked`] says when to ask again.
-    pub fn poll_acked(&mut self) -> Result<bool, WriteError> {
-        Err(WriteError::UnknownStream)
-    }
-
-    /// Bytes that a write would take now.
-    pub fn capacity(&self) -> usize {
-        let _ = (&self.session.config, self.id);
-        0
-    }
-}
-
-/// The receiving half of one stream.
-#[derive(Debug)]
-pub struct RecvStream<'a> {
-    session: &'a mut Session,
-    id: StreamId,
-}
-
-impl RecvStream<'_> {
-    /// The next bytes in order, at most `max` and at least 1 of them, without copying; `None` at the
-    /// end of the stream.
-    pub fn read_chunk(&mut self, max: usize) -> Result<Option<Bytes>, ReadError> {
-        let _ = (max, self.session.role, self.id);
-        Err(ReadError::Blocked)
-    }
-
-    /// Copies the next bytes into `buffer` and returns how many; 0 at the end of the stream (or for an
-    /// empty buffer).
-    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
-        let _ = buffer;
-        Err(ReadError::Blocked)
-    }
-
-    /// Reads no more: what is unread and what still comes is discarded and counted, so that the peer
-    /// is never held up by it.
-    pub fn stop(&mut self) {}
 }

@@ -1,0 +1,94 @@
+//! All connections that a session ever had.
+
+use std::collections::BTreeMap;
+
+use super::Connection;
+use crate::{
+    ConnectionHandle, ConnectionStart, SessionConfig,
+    wire::{ConnectionId, Role},
+};
+
+/// The connections of one session, by local handle and by identifier.
+///
+/// One that is over stays: its identifier must not come back, late ACKs name it, and its counters can
+/// be read. There are at most 256.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    all: BTreeMap<ConnectionHandle, Connection>,
+    by_id: BTreeMap<ConnectionId, ConnectionHandle>,
+    /// Those that are not over, in the order they came.
+    live: Vec<ConnectionHandle>,
+    added: u32,
+}
+
+/// Whether an identifier was new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Uniqueness {
+    Unique,
+    Repeated,
+}
+
+impl Connections {
+    /// Adds a connection, unless its identifier was used before.
+    pub(crate) fn add(
+        &mut self,
+        start: ConnectionStart,
+        role: Role,
+        config: &SessionConfig,
+    ) -> (ConnectionHandle, Uniqueness) {
+        let handle = ConnectionHandle::nth(self.added);
+        self.added += 1;
+        if self.by_id.contains_key(&start.id) {
+            return (handle, Uniqueness::Repeated);
+        }
+        self.by_id.insert(start.id, handle);
+        self.all
+            .insert(handle, Connection::new(start, role, config));
+        self.live.push(handle);
+        (handle, Uniqueness::Unique)
+    }
+
+    pub(crate) fn get(&self, handle: ConnectionHandle) -> Option<&Connection> {
+        self.all.get(&handle)
+    }
+
+    pub(crate) fn get_mut(&mut self, handle: ConnectionHandle) -> Option<&mut Connection> {
+        self.all.get_mut(&handle)
+    }
+
+    /// The connection with this identifier, also when it is over.
+    pub(crate) fn find(&self, id: ConnectionId) -> Option<ConnectionHandle> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// Handles of those that are not over.
+    pub(crate) fn live(&self) -> &[ConnectionHandle] {
+        &self.live
+    }
+
+    /// Those that are not over.
+    pub(crate) fn iter_live(&self) -> impl Iterator<Item = (ConnectionHandle, &Connection)> + '_ {
+        self.live
+            .iter()
+            .filter_map(|handle| Some((*handle, self.all.get(handle)?)))
+    }
+
+    /// Calls `visit` for each connection that is not over.
+    pub(crate) fn for_each_live(&mut self, mut visit: impl FnMut(&mut Connection)) {
+        for handle in &self.live {
+            if let Some(connection) = self.all.get_mut(handle) {
+                visit(connection);
+            }
+        }
+    }
+
+    /// The connection is over.
+    pub(crate) fn bury(&mut self, handle: ConnectionHandle) {
+        self.live.retain(|live| *live != handle);
+    }
+
+    /// How many connections there ever were.
+    pub(crate) fn added(&self) -> u32 {
+        self.added
+    }
+}

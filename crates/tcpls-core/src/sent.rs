@@ -1,0 +1,41 @@
+//! What a sent record remembers: what to redo if its connection fails, never what it looked like.
+
+use crate::wire::{AddressId, ConnectionId, Fin, StreamId, TokenSequence};
+
+/// One frame of a sent record (reading A-13).
+///
+/// Frames that are not here are not redone: Padding, ACK (the current state is sent instead), Stream
+/// Change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SentFrame {
+    Stream(SentRange),
+    Control(ControlFrame),
+    /// Answered when acknowledged; not redone.
+    Ping,
+}
+
+/// A Stream frame without its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SentRange {
+    pub(crate) stream: StreamId,
+    pub(crate) offset: u64,
+    pub(crate) length: u32,
+    pub(crate) fin: Fin,
+}
+
+/// A frame of the session rather than of a stream, named by what it is about; the values are looked
+/// up when it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ControlFrame {
+    NewToken(TokenSequence),
+    ConnectionReset(ConnectionId),
+    NewAddress(AddressId),
+    RemoveAddress(AddressId),
+}
+
+impl SentRange {
+    /// The offset after the last byte.
+    pub(crate) fn end(self) -> u64 {
+        self.offset + u64::from(self.length)
+    }
+}

@@ -1,0 +1,63 @@
+//! Silence: when it ends the session, and when a Ping is to break it (reading A-46).
+
+use std::time::Instant;
+
+use crate::SessionConfig;
+
+/// When the session last showed signs of life.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    /// Silence counts from here: the last record received, or the first ack-eliciting one sent since,
+    /// so that Pings into a hole do not keep a session alive.
+    silent_since: Instant,
+    sent: SentSince,
+    /// The last record received or keep-alive asked for.
+    quiet_since: Instant,
+}
+
+/// Whether an ack-eliciting record was sent since the last one received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SentSince {
+    Nothing,
+    Something,
+}
+
+impl Activity {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            silent_since: now,
+            sent: SentSince::Nothing,
+            quiet_since: now,
+        }
+    }
+
+    /// An authentic record was received.
+    pub(crate) fn on_received(&mut self, now: Instant) {
+        self.silent_since = now;
+        self.quiet_since = now;
+        self.sent = SentSince::Nothing;
+    }
+
+    /// An ack-eliciting record was given out.
+    pub(crate) fn on_eliciting_sent(&mut self, now: Instant) {
+        if self.sent == SentSince::Nothing {
+            self.sent = SentSince::Something;
+            self.silent_since = now;
+        }
+    }
+
+    /// A keep-alive was asked for.
+    pub(crate) fn on_keep_alive(&mut self, now: Instant) {
+        self.quiet_since = now;
+    }
+
+    /// When silence ends the session.
+    pub(crate) fn idle_deadline(&self, config: &SessionConfig) -> Option<Instant> {
+        Some(self.silent_since + config.idle_timeout?)
+    }
+
+    /// When a Ping is to break the silence.
+    pub(crate) fn keep_alive_deadline(&self, config: &SessionConfig) -> Option<Instant> {
+        Some(self.quiet_since + config.keep_alive?)
+    }
+}

@@ -1,0 +1,170 @@
+//! The end of a session: in order, by error, or for want of connections (draft 4.4, reading A-17).
+
+use std::time::Instant;
+
+use super::{
+    Session,
+    state::{Closer, Draining, Lifecycle, Orphaned},
+};
+use crate::{
+    CloseReason, ConnectionFailure, ConnectionHandle, Event, connection::WriteHalf, stream::Phase,
+};
+
+/// Begins to close: what was finished is acknowledged first.
+pub(super) fn close(session: &mut Session, now: Instant) {
+    if session.lifecycle != Lifecycle::Open {
+        return;
+    }
+    session.lifecycle = Lifecycle::Finishing(now + session.config.drain_timeout);
+    session.streams.move_to(Phase::Closing);
+    advance(session, now);
+}
+
+/// Goes on to drain once nothing is left to be acknowledged.
+pub(super) fn advance(session: &mut Session, now: Instant) {
+    if matches!(session.lifecycle, Lifecycle::Finishing(_)) && !session.streams.is_finishing() {
+        drain(session, Closer::Local, now);
+    }
+}
+
+/// The peer sent `close_notify` on this connection: it is answered at once on all of them.
+pub(super) fn on_close_notify(session: &mut Session, c: ConnectionHandle, now: Instant) {
+    if let Some(connection) = session.connections.get_mut(c) {
+        connection.state.on_notified();
+    }
+    match session.lifecycle {
+        Lifecycle::Open => drain(session, Closer::Peer, now),
+        Lifecycle::Finishing(_) => drain(session, Closer::Local, now),
+        Lifecycle::Draining(_) | Lifecycle::Closed(_) => {}
+    }
+    if let Lifecycle::Draining(draining) = &mut session.lifecycle {
+        draining.received = true;
+    }
+    bury_if_over(session, c);
+}
+
+/// The last record of this connection was given out.
+pub(super) fn on_last_record(session: &mut Session, c: ConnectionHandle) {
+    if let Some(connection) = session.connections.get_mut(c) {
+        connection.state.on_last_record();
+        if let Lifecycle::Draining(draining) = &mut session.lifecycle
+            && connection.state.write == WriteHalf::Shutdown
+        {
+            draining.sent = true;
+        }
+    }
+    bury_if_over(session, c);
+}
+
+/// The state of the session has lasted too long.
+pub(super) fn on_timeout(session: &mut Session, now: Instant) {
+    if let Some(orphaned) = session.orphaned.filter(|orphaned| orphaned.deadline <= now) {
+        return end_without_connections(session, orphaned.failure);
+    }
+    if session
+        .lifecycle
+        .deadline()
+        .is_none_or(|deadline| deadline > now)
+    {
+        return;
+    }
+    match session.lifecycle {
+        Lifecycle::Finishing(_) => drain(session, Closer::Local, now),
+        Lifecycle::Draining(_) => {
+            end_without_connections(session, ConnectionFailure::TimedOut);
+        }
+        Lifecycle::Open | Lifecycle::Closed(_) => {}
+    }
+}
+
+/// The last connection failed. Where another may still join, the session waits for it (reading A-19).
+pub(super) fn on_last_connection_lost(
+    session: &mut Session,
+    failure: ConnectionFailure,
+    now: Instant,
+) {
+    let waits = matches!(session.lifecycle, Lifecycle::Open | Lifecycle::Finishing(_));
+    match session.config.orphan_timeout {
+        Some(timeout) if waits && session.control.may_join() => {
+            session.orphaned = Some(Orphaned {
+                deadline: now + timeout,
+                failure,
+            });
+        }
+        _ => end_without_connections(session, failure),
+    }
+}
+
+/// Ends the session at once, with a fatal alert where there is somebody to tell.
+pub(super) fn fail(session: &mut Session, reason: CloseReason) {
+    end(session, reason, ConnectionFailure::SessionEnded);
+}
+
+fn drain(session: &mut Session, closer: Closer, now: Instant) {
+    let deadline = now + session.config.drain_timeout;
+    let draining = Draining {
+        closer,
+        deadline,
+        sent: false,
+        received: false,
+    };
+    session.lifecycle = Lifecycle::Draining(draining);
+    session.streams.move_to(Phase::Closing);
+    session
+        .connections
+        .for_each_live(|connection| connection.state.notify());
+    if session.connections.live().is_empty() {
+        match session.orphaned {
+            Some(orphaned) => end_without_connections(session, orphaned.failure),
+            None => end(
+                session,
+                CloseReason::LocalClose,
+                ConnectionFailure::SessionEnded,
+            ),
+        }
+    }
+}
+
+/// An orderly end of the connection, and of the session if it was the last.
+fn bury_if_over(session: &mut Session, c: ConnectionHandle) {
+    let over = session
+        .connections
+        .get(c)
+        .is_some_and(|connection| !connection.state.is_live());
+    if !over || !session.connections.live().contains(&c) {
+        return;
+    }
+    session.connections.bury(c);
+    session.events.push(Event::ConnectionClosed {
+        connection: c,
+        failure: None,
+    });
+    if session.connections.live().is_empty() {
+        end_without_connections(session, ConnectionFailure::SessionEnded);
+    }
+}
+
+fn end_without_connections(session: &mut Session, failure: ConnectionFailure) {
+    let reason = session.lifecycle.reason_without_connections(failure);
+    end(session, reason, failure);
+}
+
+fn end(session: &mut Session, reason: CloseReason, failure: ConnectionFailure) {
+    if matches!(session.lifecycle, Lifecycle::Closed(_)) {
+        return;
+    }
+    session.lifecycle = Lifecycle::Closed(reason);
+    session.orphaned = None;
+    for c in session.connections.live().to_vec() {
+        if let Some(connection) = session.connections.get_mut(c) {
+            connection.state.fail(reason.alert());
+        }
+        session.connections.bury(c);
+        session.events.push(Event::ConnectionClosed {
+            connection: c,
+            failure: Some(failure),
+        });
+    }
+    session.streams.move_to(Phase::Over(reason));
+    session.events.push(Event::Closed(reason));
+}

@@ -1,0 +1,134 @@
+//! When keys are replaced (reading A-26).
+
+use super::Session;
+use crate::{
+    CloseReason, ConnectionHandle, Event, PeerMisbehaved,
+    connection::KeyUpdateAnswer,
+    crypto::{KeyUpdateRequest, PostHandshakeMessage},
+    wire::ConnectionId,
+};
+
+/// How much the highest key generations of the session were used, in both directions.
+#[derive(Debug)]
+pub(crate) struct KeyUsage {
+    /// Records of one generation after which the next one begins.
+    threshold: u64,
+    /// The generation that every sending connection is to be at.
+    sending: u32,
+    /// Records sealed at that generation, over all connections.
+    sealed: u64,
+    /// The highest generation that the peer has sent at.
+    receiving: u32,
+}
+
+/// How many key updates a peer may send in a row, beyond those that climb to a generation which it
+/// has reached on another connection.
+const MAX_UPDATES_IN_A_ROW: u32 = 32;
+
+impl KeyUsage {
+    pub(crate) fn new(threshold: u64) -> Self {
+        Self {
+            threshold,
+            sending: 0,
+            sealed: 0,
+            receiving: 0,
+        }
+    }
+
+    /// The generation that every sending connection is to be at.
+    pub(crate) fn sending(&self) -> u32 {
+        self.sending
+    }
+
+    /// A record was given out to be sealed at `generation`.
+    pub(crate) fn on_record(&mut self, generation: u32) {
+        if generation == self.sending {
+            self.sealed += 1;
+            if self.sealed >= self.threshold {
+                self.move_to(self.sending.saturating_add(1));
+            }
+        }
+    }
+
+    /// A connection moved to `generation`.
+    pub(crate) fn on_update_sent(&mut self, generation: u32) {
+        if generation > self.sending {
+            self.move_to(generation);
+        }
+    }
+
+    /// The peer moved a connection to `generation`. Returns whether that is further than before.
+    fn on_update_received(&mut self, generation: u32) -> bool {
+        let further = generation > self.receiving;
+        self.receiving = self.receiving.max(generation);
+        further
+    }
+
+    fn move_to(&mut self, generation: u32) {
+        self.sending = generation;
+        self.sealed = 0;
+    }
+}
+
+/// Takes in the content of a handshake record.
+pub(super) fn handle_messages(
+    session: &mut Session,
+    c: ConnectionHandle,
+    content: &[u8],
+) -> Result<(), CloseReason> {
+    let Some(connection) = session.connections.get_mut(c) else {
+        return Ok(());
+    };
+    connection.messages.handle(content);
+    while let Some(message) = connection.messages.poll().map_err(PeerMisbehaved::from)? {
+        match message {
+            PostHandshakeMessage::NewSessionTicket(ticket) => {
+                if connection.id != ConnectionId::FIRST {
+                    return Err(PeerMisbehaved::TicketElsewhere.into());
+                }
+                session.events.push(Event::Ticket(ticket));
+            }
+            PostHandshakeMessage::KeyUpdate(request) => {
+                connection.key_update.received = connection.key_update.received.saturating_add(1);
+                if session
+                    .keys
+                    .on_update_received(connection.key_update.received)
+                {
+                    connection.floods.key_updates += 1;
+                }
+                if connection.floods.key_updates > MAX_UPDATES_IN_A_ROW {
+                    return Err(PeerMisbehaved::KeyUpdateFlood.into());
+                }
+                if request == KeyUpdateRequest::Requested {
+                    connection.key_update.answer = KeyUpdateAnswer::Due;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// records of one generation are summed over connections; stragglers of older ones are not.
+    #[test]
+    fn the_threshold_counts_the_highest_generation() {
+        let mut keys = KeyUsage::new(3);
+        for expected in [0, 0, 1] {
+            keys.on_record(0);
+            assert_eq!(keys.sending(), expected);
+        }
+        for generation in [0, 0, 0, 1, 0, 1] {
+            keys.on_record(generation);
+            assert_eq!(keys.sending(), 1);
+        }
+        keys.on_record(1);
+        assert_eq!(keys.sending(), 2);
+        keys.on_update_sent(1);
+        assert_eq!(keys.sending(), 2);
+        keys.on_update_sent(3);
+        assert_eq!(keys.sending(), 3);
+    }
+}

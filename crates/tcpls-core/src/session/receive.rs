@@ -1,0 +1,208 @@
+//! Records in: all frames of a record are parsed, then applied from the last to the first, and only
+//! then is the record acknowledged (draft 5.2, readings ).
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Session, close, failover, keys};
+use crate::{
+    CloseReason, ConnectionFailure, ConnectionHandle, Event, FrameCounts, PeerMisbehaved,
+    connection::{Connection, Elicits, Ping},
+    crypto::{ContentType, OpenedRecord},
+    number::offset,
+    sent::SentFrame,
+    wire::{AckFrame, Alert, AlertDescription, Fin, Frame, RecordFrames, RecordSequence},
+};
+
+/// How many records without frames in a row are too many (reading A-29).
+const EMPTY_RECORDS: u32 = 8;
+
+/// Takes in the next record of a connection.
+pub(super) fn record(
+    session: &mut Session,
+    c: ConnectionHandle,
+    record: OpenedRecord,
+    now: Instant,
+) -> Result<(), CloseReason> {
+    let Some(connection) = session.connections.get_mut(c) else {
+        return Ok(());
+    };
+    if !connection.state.is_readable() {
+        return Ok(());
+    }
+    if connection.next_received != Some(record.sequence) {
+        return Err(CloseReason::Internal(
+            "a record was handed in out of its order",
+        ));
+    }
+    connection.next_received = record.sequence.next();
+    connection.stats.records_received += 1;
+    connection.stats.bytes_received += offset(record.payload.len());
+    session.activity.on_received(now);
+    let OpenedRecord {
+        sequence,
+        content_type,
+        payload,
+    } = record;
+    match content_type {
+        ContentType::ApplicationData => {
+            let elicits = frames(session, c, &payload, now)?;
+            on_applied(session, c, sequence, (payload.len(), elicits), now);
+            Ok(())
+        }
+        ContentType::Alert => alert(session, c, &payload, now),
+        ContentType::Handshake => {
+            on_applied(session, c, sequence, (payload.len(), Elicits::Nothing), now);
+            keys::handle_messages(session, c, &payload)
+        }
+    }
+}
+
+/// Applies the frames of a record and says how it is to be acknowledged.
+fn frames(
+    session: &mut Session,
+    c: ConnectionHandle,
+    payload: &Bytes,
+    now: Instant,
+) -> Result<Elicits, CloseReason> {
+    let frames = RecordFrames::parse(payload).map_err(PeerMisbehaved::from)?;
+    let mut elicits = if frames.is_ack_eliciting() {
+        Elicits::Soon
+    } else {
+        Elicits::Nothing
+    };
+    let mut counts = FrameCounts::default();
+    for frame in &frames {
+        counts.count(&frame);
+        if is_urgent(&frame) {
+            elicits = Elicits::AtOnce;
+        }
+        apply(session, &frame, payload, now)?;
+    }
+    if let Some(connection) = session.connections.get_mut(c) {
+        connection.stats.frames_received.add(counts);
+        note_floods(connection, &frames)?;
+    }
+    Ok(elicits)
+}
+
+fn on_applied(
+    session: &mut Session,
+    c: ConnectionHandle,
+    sequence: RecordSequence,
+    (bytes, elicits): (usize, Elicits),
+    now: Instant,
+) {
+    if let Some(connection) = session.connections.get_mut(c) {
+        connection.acks.on_applied(sequence, bytes, elicits, now);
+    }
+}
+
+fn note_floods(connection: &mut Connection, frames: &RecordFrames<'_>) -> Result<(), CloseReason> {
+    let floods = &mut connection.floods;
+    if !frames.is_empty() {
+        floods.empty_records = 0;
+        floods.key_updates = 0;
+        return Ok(());
+    }
+    floods.empty_records += 1;
+    if floods.empty_records >= EMPTY_RECORDS {
+        return Err(PeerMisbehaved::EmptyRecords.into());
+    }
+    Ok(())
+}
+
+/// frames whose record is acknowledged at once.
+fn is_urgent(frame: &Frame<'_>) -> bool {
+    match frame {
+        Frame::Ping | Frame::ConnectionReset(_) => true,
+        Frame::Stream(frame) => frame.fin == Fin::End,
+        Frame::Padding(_)
+        | Frame::Ack(_)
+        | Frame::NewToken(_)
+        | Frame::NewAddress(_)
+        | Frame::RemoveAddress(_)
+        | Frame::StreamChange(_) => false,
+    }
+}
+
+fn apply(
+    session: &mut Session,
+    frame: &Frame<'_>,
+    payload: &Bytes,
+    now: Instant,
+) -> Result<(), CloseReason> {
+    match frame {
+        // Stream Change is a hint for receivers that decrypt in place; this one does not need it.
+        Frame::Padding(_) | Frame::Ping | Frame::StreamChange(_) => Ok(()),
+        Frame::Stream(frame) => session.streams.receive(frame, payload, &mut session.events),
+        Frame::Ack(frame) => ack(session, frame, now),
+        Frame::NewToken(frame) => Ok(session.control.on_new_token(frame, &mut session.events)?),
+        Frame::ConnectionReset(frame) => {
+            failover::on_connection_reset(session, frame.connection, now)
+        }
+        Frame::NewAddress(frame) => {
+            session.control.on_new_address(frame, &mut session.events);
+            Ok(())
+        }
+        Frame::RemoveAddress(frame) => {
+            session
+                .control
+                .on_remove_address(frame.id, &mut session.events);
+            Ok(())
+        }
+    }
+}
+
+/// an ACK names any connection of the session, on any connection.
+fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), CloseReason> {
+    let Some(c) = session.connections.find(frame.connection) else {
+        return Err(if session.control.was_issued(frame.connection) {
+            PeerMisbehaved::AckOfUnsentRecord.into()
+        } else {
+            PeerMisbehaved::AckOfUnknownConnection.into()
+        });
+    };
+    let Some(connection) = session.connections.get_mut(c) else {
+        return Ok(());
+    };
+    connection.sent.check_ack(frame.highest)?;
+    while let Some(acked) = connection.sent.take_acked(frame.highest) {
+        match acked {
+            SentFrame::Stream(range) => session.streams.on_acked(range, &mut session.events),
+            SentFrame::Control(frame) => session.control.on_acked(frame),
+            SentFrame::Ping => {
+                if let Ping::Sent(at) = connection.ping {
+                    connection.ping = Ping::None;
+                    let round_trip = now.saturating_duration_since(at);
+                    session.events.push(Event::PingAcked {
+                        connection: c,
+                        round_trip,
+                    });
+                }
+            }
+        }
+    }
+    close::advance(session, now);
+    Ok(())
+}
+
+/// `close_notify` is orderly, two alerts speak of the connection, all others end the session.
+fn alert(
+    session: &mut Session,
+    c: ConnectionHandle,
+    content: &[u8],
+    now: Instant,
+) -> Result<(), CloseReason> {
+    let alert = Alert::parse(content).map_err(PeerMisbehaved::from)?;
+    match alert.description {
+        AlertDescription::CLOSE_NOTIFY => close::on_close_notify(session, c, now),
+        AlertDescription::USER_CANCELED => {}
+        AlertDescription::BAD_RECORD_MAC | AlertDescription::RECORD_OVERFLOW => {
+            failover::fail(session, c, ConnectionFailure::ReportedByPeer, now);
+        }
+        fatal => return Err(CloseReason::PeerAlert(fatal)),
+    }
+    Ok(())
+}

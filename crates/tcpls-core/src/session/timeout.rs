@@ -1,0 +1,78 @@
+//! Deadlines: which is next, and what happens at it.
+
+use std::time::Instant;
+
+use super::{Session, close, failover, state::Lifecycle};
+use crate::{
+    CloseReason, ConnectionFailure, TimeoutReason,
+    connection::{ConnectionState, Ping},
+};
+
+/// The next deadline.
+pub(super) fn poll(session: &Session) -> Option<(Instant, TimeoutReason)> {
+    let live = || {
+        session
+            .connections
+            .iter_live()
+            .map(|(_, connection)| connection)
+    };
+    let acks = live()
+        .filter_map(|connection| connection.acks.deadline())
+        .min();
+    let half_closed = live()
+        .filter_map(|connection| connection.state.deadline())
+        .min();
+    let drain = session.lifecycle.deadline();
+    let orphan = session.orphaned.map(|orphaned| orphaned.deadline);
+    let (idle, keep_alive) = silence(session);
+    [
+        (acks, TimeoutReason::AckDelay),
+        (half_closed, TimeoutReason::HalfClosed),
+        (drain, TimeoutReason::Drain),
+        (orphan, TimeoutReason::Orphan),
+        (idle, TimeoutReason::Idle),
+        (keep_alive, TimeoutReason::KeepAlive),
+    ]
+    .into_iter()
+    .filter_map(|(deadline, reason)| Some((deadline?, reason)))
+    .min_by_key(|(deadline, _)| *deadline)
+}
+
+/// Acts on every deadline that has passed.
+pub(super) fn handle(session: &mut Session, now: Instant) {
+    session
+        .connections
+        .for_each_live(|connection| connection.acks.on_timeout(now));
+    let given_up = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+    for c in session.connections.live().to_vec() {
+        let state = session
+            .connections
+            .get(c)
+            .map(|connection| connection.state);
+        if given_up(state.and_then(ConnectionState::deadline)) {
+            failover::fail(session, c, ConnectionFailure::Eof, now);
+        }
+    }
+    close::on_timeout(session, now);
+    let (idle, keep_alive) = silence(session);
+    if given_up(idle) {
+        close::fail(session, CloseReason::IdleTimeout);
+    } else if given_up(keep_alive) {
+        session.activity.on_keep_alive(now);
+        session
+            .connections
+            .for_each_live(|connection| connection.ping = Ping::Due);
+    }
+}
+
+/// The deadlines of silence; none once the session closes.
+fn silence(session: &Session) -> (Option<Instant>, Option<Instant>) {
+    if session.lifecycle != Lifecycle::Open || session.connections.live().is_empty() {
+        return (None, None);
+    }
+    let (activity, config) = (&session.activity, &session.config);
+    (
+        activity.idle_deadline(config),
+        activity.keep_alive_deadline(config),
+    )
+}

@@ -1,0 +1,351 @@
+//! Records out: stream data first, control frames after it (draft 4.5, 5.2).
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Session, close};
+use crate::{
+    CloseReason, ConnectionHandle, Limit, OutgoingRecord, Transmit, TransmitState,
+    connection::{AckState, Connection, KeyUpdateAnswer, Ping, Pump, WriteHalf},
+    crypto::{ContentType, KeyUpdateRequest, key_update_message},
+    number::offset,
+    sent::SentFrame,
+    wire::{
+        AckFrame, Alert, ConnectionId, Frame, PushError, RecordSequence, frame::STREAM_OVERHEAD,
+    },
+};
+
+/// How many Stream frames share a record at most (reading A-31).
+const STREAM_FRAMES: usize = 16;
+
+/// How many control frames share a record at most.
+const CONTROL_FRAMES: usize = 16;
+
+/// Gives out records of this connection until they hold `limit` bytes.
+pub(super) fn poll(
+    session: &mut Session,
+    c: ConnectionHandle,
+    limit: usize,
+    now: Instant,
+    out: &mut Transmit,
+) -> TransmitState {
+    let Some(connection) = session.connections.get(c) else {
+        return TransmitState::Close;
+    };
+    match connection.state.write {
+        WriteHalf::Shutdown if connection.state.is_live() => return TransmitState::ShutdownWrite,
+        WriteHalf::Shutdown | WriteHalf::Ended => return TransmitState::Close,
+        WriteHalf::AlertDue(alert) => return last_record(session, c, Alert::fatal(alert), out),
+        WriteHalf::NotifyDue => {
+            last_acks(session, c, out);
+            return last_record(session, c, Alert::CLOSE_NOTIFY, out);
+        }
+        WriteHalf::Open => {}
+    }
+    let mut given = 0;
+    while given < limit {
+        match next_record(session, c, now, out) {
+            Ok(Some(len)) => given += len,
+            Ok(None) => break,
+            Err(reason) => {
+                close::fail(session, reason);
+                return poll(session, c, limit, now, out);
+            }
+        }
+    }
+    let state = if wants(session, c) {
+        TransmitState::More
+    } else {
+        TransmitState::Idle
+    };
+    if let Some(connection) = session.connections.get_mut(c) {
+        connection.pump = if state == TransmitState::More {
+            Pump::Told
+        } else {
+            Pump::Idle
+        };
+    }
+    state
+}
+
+/// Whether there is something to give out on this connection.
+pub(super) fn wants(session: &Session, c: ConnectionHandle) -> bool {
+    let Some(connection) = session.connections.get(c) else {
+        return false;
+    };
+    match connection.state.write {
+        WriteHalf::NotifyDue | WriteHalf::AlertDue(_) => true,
+        WriteHalf::Shutdown | WriteHalf::Ended => false,
+        WriteHalf::Open => {
+            connection.state.is_writable() && {
+                session.streams.is_ready()
+                    || !session.control.is_empty()
+                    || connection.ping == Ping::Due
+                    || wants_key_update(session, connection)
+                    || session
+                        .connections
+                        .iter_live()
+                        .any(|(_, other)| other.acks.is_wanted_now())
+            }
+        }
+    }
+}
+
+/// Builds one record; `None` when there is nothing to send.
+fn next_record(
+    session: &mut Session,
+    c: ConnectionHandle,
+    now: Instant,
+    out: &mut Transmit,
+) -> Result<Option<usize>, CloseReason> {
+    let connection = session.connections.get(c).filter(|c| c.state.is_writable());
+    let Some(connection) = connection else {
+        return Ok(None);
+    };
+    if wants_key_update(session, connection) {
+        return Ok(Some(key_update(session, c, out)));
+    }
+    if connection.sent.next_sequence().is_none() {
+        return Err(Limit::RecordSequence.into());
+    }
+    push_control(session, c, now)?;
+    push_acks(session, c, |acks| acks.take_due(now))?;
+    push_streams(session, c)?;
+    if session.builder.is_empty() {
+        return Ok(None);
+    }
+    push_acks(session, c, AckState::take_pending)?;
+    if session.builder.is_ack_eliciting() {
+        session.activity.on_eliciting_sent(now);
+    }
+    session.streams.end_record();
+    Ok(Some(finish_record(session, c, out)))
+}
+
+/// The session's own frames and this connection's Ping; the peer applies the last one first.
+fn push_control(
+    session: &mut Session,
+    c: ConnectionHandle,
+    now: Instant,
+) -> Result<(), CloseReason> {
+    let Some(connection) = session.connections.get_mut(c) else {
+        return Ok(());
+    };
+    let mut reset = Vec::new();
+    for _ in 0..CONTROL_FRAMES {
+        let Some((sent, frame)) = session.control.next_frame() else {
+            break;
+        };
+        if let Frame::ConnectionReset(frame) = frame {
+            reset.push(frame.connection);
+        }
+        session.builder.push_control(&frame).map_err(not_built)?;
+        connection.stats.frames_sent.count(&frame);
+        connection.sent.push(SentFrame::Control(sent));
+        session.control.advance();
+    }
+    if connection.ping == Ping::Due {
+        session
+            .builder
+            .push_control(&Frame::Ping)
+            .map_err(not_built)?;
+        connection.stats.frames_sent.count(&Frame::Ping);
+        connection.sent.push(SentFrame::Ping);
+        connection.ping = Ping::Sent(now);
+    }
+    for id in reset {
+        push_last_ack(session, c, id)?;
+    }
+    Ok(())
+}
+
+/// what was applied of a connection that failed, after the Connection Reset that names it.
+fn push_last_ack(
+    session: &mut Session,
+    c: ConnectionHandle,
+    failed: ConnectionId,
+) -> Result<(), CloseReason> {
+    let highest = session.connections.find(failed).and_then(|failed| {
+        session
+            .connections
+            .get_mut(failed)
+            .and_then(|connection| connection.acks.take())
+    });
+    if let Some(highest) = highest {
+        let frame = Frame::Ack(AckFrame {
+            connection: failed,
+            highest,
+        });
+        session.builder.push_control(&frame).map_err(not_built)?;
+        if let Some(connection) = session.connections.get_mut(c) {
+            connection.stats.frames_sent.count(&frame);
+        }
+    }
+    Ok(())
+}
+
+/// The acknowledgments that `take` finds in each connection, as far as there is room.
+fn push_acks(
+    session: &mut Session,
+    c: ConnectionHandle,
+    mut take: impl FnMut(&mut AckState) -> Option<RecordSequence>,
+) -> Result<(), CloseReason> {
+    let builder = &mut session.builder;
+    let mut pushed = Ok(0);
+    session.connections.for_each_live(|other| {
+        if builder.remaining() < AckFrame::ENCODED_LEN {
+            return;
+        }
+        if let Some(highest) = take(&mut other.acks) {
+            let frame = Frame::Ack(AckFrame {
+                connection: other.id,
+                highest,
+            });
+            pushed = pushed.and_then(|count: u64| {
+                builder.push_control(&frame)?;
+                Ok(count + 1)
+            });
+        }
+    });
+    let pushed = pushed.map_err(not_built)?;
+    if pushed > 0
+        && let Some(connection) = session.connections.get_mut(c)
+    {
+        connection.stats.frames_sent.ack += pushed;
+    }
+    Ok(())
+}
+
+/// Stream frames of different streams, each whole (draft 4.5).
+fn push_streams(session: &mut Session, c: ConnectionHandle) -> Result<(), CloseReason> {
+    let Some(connection) = session.connections.get_mut(c) else {
+        return Ok(());
+    };
+    for _ in 0..STREAM_FRAMES {
+        if session.builder.remaining() < STREAM_OVERHEAD {
+            break;
+        }
+        let Some(frame) = session.streams.take_frame(session.builder.stream_room()) else {
+            break;
+        };
+        connection.sent.push(SentFrame::Stream(frame.sent_range()));
+        connection.stats.frames_sent.stream += 1;
+        session
+            .builder
+            .push_stream(frame.stream, frame.offset, frame.fin, frame.data)
+            .map_err(not_built)?;
+    }
+    Ok(())
+}
+
+/// the current ACK of every connection, before `close_notify`.
+fn last_acks(session: &mut Session, c: ConnectionHandle, out: &mut Transmit) {
+    if push_acks(session, c, AckState::take).is_ok() && !session.builder.is_empty() {
+        finish_record(session, c, out);
+    }
+}
+
+/// The alert after which nothing is sent on this connection.
+fn last_record(
+    session: &mut Session,
+    c: ConnectionHandle,
+    alert: Alert,
+    out: &mut Transmit,
+) -> TransmitState {
+    let tail = out.tails.len();
+    out.tails.extend_from_slice(&alert.encode());
+    give_out(
+        session,
+        c,
+        Content {
+            kind: ContentType::Alert,
+            lead: Bytes::new(),
+            tail,
+        },
+        out,
+    );
+    close::on_last_record(session, c);
+    match session.connections.get(c) {
+        Some(connection) if connection.state.is_live() => TransmitState::ShutdownWrite,
+        _ => TransmitState::Close,
+    }
+}
+
+fn wants_key_update(session: &Session, connection: &Connection) -> bool {
+    connection.key_update.answer == KeyUpdateAnswer::Due
+        || connection.key_update.sent < session.keys.sending()
+}
+
+/// the record after which this connection has the key of the next generation.
+fn key_update(session: &mut Session, c: ConnectionHandle, out: &mut Transmit) -> usize {
+    let tail = out.tails.len();
+    out.tails
+        .extend_from_slice(&key_update_message(KeyUpdateRequest::NotRequested));
+    let kind = ContentType::Handshake;
+    let given = give_out(
+        session,
+        c,
+        Content {
+            kind,
+            lead: Bytes::new(),
+            tail,
+        },
+        out,
+    );
+    if let Some(connection) = session.connections.get_mut(c) {
+        connection.key_update.answer = KeyUpdateAnswer::NotAsked;
+        connection.key_update.sent = connection.key_update.sent.saturating_add(1);
+        session.keys.on_update_sent(connection.key_update.sent);
+    }
+    given
+}
+
+fn finish_record(session: &mut Session, c: ConnectionHandle, out: &mut Transmit) -> usize {
+    let tail = out.tails.len();
+    let lead = session.builder.finish(&mut out.tails).unwrap_or_default();
+    let kind = ContentType::ApplicationData;
+    give_out(session, c, Content { kind, lead, tail }, out)
+}
+
+/// The content of a record whose tail is what follows in the batch from `tail` on.
+struct Content {
+    kind: ContentType,
+    lead: Bytes,
+    tail: usize,
+}
+
+/// Numbers a record and puts it into the batch; returns the length of its plaintext, at least 1.
+fn give_out(
+    session: &mut Session,
+    c: ConnectionHandle,
+    content: Content,
+    out: &mut Transmit,
+) -> usize {
+    let Some(connection) = session.connections.get_mut(c) else {
+        return 1;
+    };
+    let Some(sequence) = connection.sent.next_sequence() else {
+        return 1;
+    };
+    let tail = content.tail..out.tails.len();
+    let len = content.lead.len() + tail.len();
+    let Content { kind, lead, .. } = content;
+    out.records.push(OutgoingRecord {
+        sequence,
+        content_type: kind,
+        lead,
+        tail,
+        padding: 0,
+    });
+    connection.sent.end_record();
+    connection.stats.records_sent += 1;
+    connection.stats.bytes_sent += offset(len);
+    session.keys.on_record(connection.key_update.sent);
+    len.max(1)
+}
+
+/// Every frame was measured before it was pushed.
+fn not_built(_: PushError) -> CloseReason {
+    CloseReason::Internal("a frame did not fit the record that has room for it")
+}

@@ -1,0 +1,47 @@
+//! Streams: their bytes, their states, and the table of all streams of a session.
+
+mod assembler;
+mod ready;
+mod receiving;
+mod recv;
+mod send;
+mod send_buffer;
+mod sending;
+mod state;
+mod table;
+mod view;
+
+use recv::RecvHalf;
+use send::SendHalf;
+pub(crate) use table::{Phase, Streams};
+pub use view::{RecvStream, SendStream};
+
+/// One stream with its two halves.
+#[derive(Debug, Default)]
+struct Stream {
+    send: SendHalf,
+    recv: RecvHalf,
+    activity: Activity,
+}
+
+/// Whether the stream counts against the limits of reading A-34 c.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Activity {
+    /// Not finished in both directions and acknowledged.
+    #[default]
+    Counted,
+    /// Finished for the peer; the application may still have to read.
+    Finished,
+}
+
+impl Stream {
+    /// Whether nothing more goes over the wire for this stream.
+    fn is_finished(&self) -> bool {
+        self.send.state.is_done() && self.recv.state.is_complete()
+    }
+
+    /// Whether nothing at all can happen to it any more.
+    fn is_over(&self) -> bool {
+        self.send.state.is_done() && self.recv.state.is_ended()
+    }
+}

@@ -1,0 +1,178 @@
+//! What the receiving halves of a session share: the local caps of reading A-34.
+
+use bytes::Bytes;
+
+use super::{
+    assembler::Arrival,
+    recv::{Found, Reader, RecvHalf},
+};
+use crate::{
+    CloseReason, Event, Limit, ReadError, SessionConfig, event::EventQueue, number::offset,
+    wire::StreamFrame,
+};
+
+/// Sums over all receiving halves.
+#[derive(Debug)]
+pub(crate) struct Receiving {
+    copy_below: usize,
+    soft_cap: usize,
+    hard_cap: usize,
+    ahead_cap: usize,
+    /// Bytes in order that nobody read.
+    unread: usize,
+    /// Bytes behind gaps, with overhead.
+    ahead: usize,
+    /// Streams whose reader found nothing and waits.
+    waiting: usize,
+    bytes_discarded: u64,
+}
+
+impl Receiving {
+    pub(crate) fn new(config: &SessionConfig) -> Self {
+        Self {
+            copy_below: config.copy_below,
+            soft_cap: config.unread_soft_cap,
+            hard_cap: config.unread_hard_cap,
+            ahead_cap: config.out_of_order_cap,
+            unread: 0,
+            ahead: 0,
+            waiting: 0,
+            bytes_discarded: 0,
+        }
+    }
+
+    /// Takes in one Stream frame that lies in `payload`.
+    pub(crate) fn receive(
+        &mut self,
+        half: &mut RecvHalf,
+        frame: &StreamFrame<'_>,
+        payload: &Bytes,
+        events: &mut EventQueue,
+    ) -> Result<(), CloseReason> {
+        let arrival = Arrival {
+            offset: frame.offset,
+            data: frame.data,
+            payload,
+            copy_below: self.copy_below,
+        };
+        let ahead_before = half.assembler.ahead_cost();
+        let received = half.receive(arrival, frame.fin)?;
+        self.unread += received.in_order;
+        self.ahead = self.ahead + half.assembler.ahead_cost() - ahead_before;
+        self.bytes_discarded += offset(received.discarded);
+        if received.news {
+            self.stop_waiting(half);
+            if !half.reported {
+                half.reported = true;
+                events.push(Event::Readable(frame.stream));
+            }
+        }
+        self.check_caps()
+    }
+
+    /// A late copy for a stream that is over.
+    pub(crate) fn discard(&mut self, frame: &StreamFrame<'_>) {
+        self.bytes_discarded += offset(frame.data.len());
+    }
+
+    /// The next bytes; when there are none, the reader waits.
+    pub(crate) fn read_chunk(
+        &mut self,
+        half: &mut RecvHalf,
+        max: usize,
+    ) -> Result<Option<Bytes>, ReadError> {
+        Self::begin_read(half)?;
+        match half.read_chunk(max.max(1)) {
+            Found::Bytes(bytes) => {
+                self.unread -= bytes.len();
+                Ok(Some(bytes))
+            }
+            Found::End => Ok(None),
+            Found::Nothing => Err(self.wait(half)),
+        }
+    }
+
+    /// Copies the next bytes; when there are none, the reader waits.
+    pub(crate) fn read(
+        &mut self,
+        half: &mut RecvHalf,
+        buffer: &mut [u8],
+    ) -> Result<usize, ReadError> {
+        Self::begin_read(half)?;
+        let filled = half.read(buffer);
+        self.unread -= filled;
+        if filled == 0 && !buffer.is_empty() && !half.is_at_end() {
+            return Err(self.wait(half));
+        }
+        Ok(filled)
+    }
+
+    /// Reads no more.
+    pub(crate) fn stop(&mut self, half: &mut RecvHalf) {
+        self.stop_waiting(half);
+        self.unread -= half.assembler.unread();
+        self.ahead -= half.assembler.ahead_cost();
+        self.bytes_discarded += offset(half.assembler.unread());
+        half.stop();
+    }
+
+    /// Whether what nobody read is below the soft cap.
+    pub(crate) fn has_room(&self) -> bool {
+        self.unread < self.soft_cap
+    }
+
+    /// Whether a reader waits on a stream that has nothing to deliver.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting > 0
+    }
+
+    /// Bytes in order that nobody read.
+    pub(crate) fn unread(&self) -> usize {
+        self.unread
+    }
+
+    /// Bytes behind gaps, with overhead.
+    pub(crate) fn ahead(&self) -> usize {
+        self.ahead
+    }
+
+    /// Bytes that arrived and were dropped.
+    pub(crate) fn bytes_discarded(&self) -> u64 {
+        self.bytes_discarded
+    }
+
+    fn begin_read(half: &mut RecvHalf) -> Result<(), ReadError> {
+        half.reported = false;
+        if half.reader == Reader::Stopped {
+            Err(ReadError::Stopped)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn wait(&mut self, half: &mut RecvHalf) -> ReadError {
+        if half.reader == Reader::Wanting {
+            half.reader = Reader::Waiting;
+            self.waiting += 1;
+        }
+        ReadError::Blocked
+    }
+
+    fn stop_waiting(&mut self, half: &mut RecvHalf) {
+        if half.reader == Reader::Waiting {
+            half.reader = Reader::Wanting;
+            self.waiting -= 1;
+        }
+    }
+
+    /// A-34 a and b, after the arrival that may have passed a cap.
+    fn check_caps(&self) -> Result<(), CloseReason> {
+        if self.unread > self.hard_cap {
+            return Err(Limit::UnreadBytes.into());
+        }
+        if self.ahead > self.ahead_cap {
+            return Err(Limit::OutOfOrderBytes.into());
+        }
+        Ok(())
+    }
+}

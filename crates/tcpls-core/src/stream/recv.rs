@@ -1,0 +1,131 @@
+//! The receiving half of one stream.
+
+use bytes::Bytes;
+
+use super::{
+    assembler::{Arrival, Assembler},
+    state::RecvState,
+};
+use crate::{PeerMisbehaved, number::offset, wire::Fin};
+
+/// State and data of a receiving half.
+#[derive(Debug, Default)]
+pub(crate) struct RecvHalf {
+    pub(crate) assembler: Assembler,
+    pub(crate) state: RecvState,
+    pub(crate) reader: Reader,
+    /// Whether `Readable` was reported since the last read.
+    pub(crate) reported: bool,
+    /// The highest offset that any frame reached.
+    highest: u64,
+}
+
+/// What the application does with the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Reader {
+    /// Reads when it likes.
+    #[default]
+    Wanting,
+    /// Found nothing to read and waits.
+    Waiting,
+    /// Wants nothing more: bytes are counted and dropped.
+    Stopped,
+}
+
+/// What an arriving frame changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Received {
+    /// Bytes that can now be read.
+    pub(crate) in_order: usize,
+    /// Bytes that were dropped.
+    pub(crate) discarded: usize,
+    /// Whether there is something new for a reader: bytes or the end.
+    pub(crate) news: bool,
+}
+
+/// What a read found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    Bytes(Bytes),
+    Nothing,
+    End,
+}
+
+impl RecvHalf {
+    /// Takes in one Stream frame.
+    pub(crate) fn receive(
+        &mut self,
+        arrival: Arrival<'_>,
+        fin: Fin,
+    ) -> Result<Received, PeerMisbehaved> {
+        let end = arrival.offset + offset(arrival.data.len());
+        self.check_end(end, fin)?;
+        self.highest = self.highest.max(end);
+        if fin == Fin::End {
+            self.state.on_end_known(end);
+        }
+        if self.reader == Reader::Stopped {
+            self.state.on_unwanted();
+            return Ok(Received {
+                discarded: arrival.data.len(),
+                ..Received::default()
+            });
+        }
+        let inserted = self.assembler.insert(arrival);
+        let complete = self.state.on_received(self.assembler.received());
+        Ok(Received {
+            in_order: inserted.in_order,
+            discarded: inserted.duplicate,
+            news: inserted.in_order > 0 || complete,
+        })
+    }
+
+    /// The next at most `max` bytes.
+    pub(crate) fn read_chunk(&mut self, max: usize) -> Found {
+        match self.assembler.read_chunk(max) {
+            Some(bytes) => {
+                self.note_end();
+                Found::Bytes(bytes)
+            }
+            None if self.note_end() => Found::End,
+            None => Found::Nothing,
+        }
+    }
+
+    /// Fills `buffer` as far as there are bytes.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> usize {
+        let filled = self.assembler.read(buffer);
+        self.note_end();
+        filled
+    }
+
+    /// Drops what is there and what will come.
+    pub(crate) fn stop(&mut self) {
+        self.reader = Reader::Stopped;
+        self.assembler.discard();
+        self.state.on_unwanted();
+    }
+
+    /// Whether the application has read everything that the stream will ever have.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.state.is_complete() && self.assembler.unread() == 0
+    }
+
+    /// the end is set once, and no data goes beyond it.
+    fn check_end(&self, end: u64, fin: Fin) -> Result<(), PeerMisbehaved> {
+        match (self.state.end(), fin) {
+            (Some(known), _) if end > known => Err(PeerMisbehaved::DataBeyondEnd),
+            (Some(known), Fin::End) if end < known => Err(PeerMisbehaved::EndMoved),
+            (None, Fin::End) if end < self.highest => Err(PeerMisbehaved::EndMoved),
+            _ => Ok(()),
+        }
+    }
+
+    fn note_end(&mut self) -> bool {
+        let at_end = self.is_at_end();
+        if at_end {
+            self.state.on_read_to_end();
+        }
+        at_end
+    }
+}

@@ -1,0 +1,156 @@
+//! The sending half of one stream.
+
+use bytes::Bytes;
+
+use super::{
+    send_buffer::{Piece, SendBuffer},
+    state::SendState,
+};
+use crate::{
+    sent::SentRange,
+    wire::{Fin, StreamId},
+};
+
+/// State and data of a sending half.
+#[derive(Debug, Default)]
+pub(crate) struct SendHalf {
+    pub(crate) buffer: SendBuffer,
+    pub(crate) state: SendState,
+    pub(crate) announcement: Announcement,
+    pub(crate) waiting: Waiting,
+    pub(crate) place: QueuePlace,
+}
+
+/// Whether the stream waits for its turn to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum QueuePlace {
+    #[default]
+    Out,
+    Queued,
+}
+
+/// Whether the peer is to be told about a stream that has no data yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Announcement {
+    /// An empty Stream frame is to be sent.
+    Due,
+    /// Nothing to tell, or told.
+    #[default]
+    Done,
+}
+
+/// What a local writer waits for the peer's acknowledgments for (reading A-34 a).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Waiting {
+    pub(crate) for_room: Room,
+    /// The writer wants to know when the peer has everything.
+    pub(crate) for_end: bool,
+}
+
+/// Which limit a write ran into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Room {
+    /// None: the writer does not wait.
+    #[default]
+    Enough,
+    /// That of the stream.
+    OfStream,
+    /// That of the session; the stream is in line for it.
+    OfSession,
+}
+
+/// One Stream frame to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outgoing {
+    pub(crate) stream: StreamId,
+    pub(crate) offset: u64,
+    pub(crate) data: Bytes,
+    pub(crate) fin: Fin,
+}
+
+/// What an acknowledgment changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Acked {
+    /// Bytes that the send buffer no longer holds.
+    pub(crate) freed: usize,
+    /// Whether the peer now has everything, for the first time.
+    pub(crate) done: bool,
+}
+
+impl SendHalf {
+    /// How long the data of the next frame is; `None` when there is no frame to send.
+    pub(crate) fn next_len(&self) -> Option<usize> {
+        self.buffer.next_len().or_else(|| {
+            let bare = self.state == SendState::FinDue || self.announcement == Announcement::Due;
+            bare.then_some(0)
+        })
+    }
+
+    /// Bytes that wait to be sent for the first time.
+    pub(crate) fn unsent(&self) -> u64 {
+        self.buffer.end() - self.buffer.sent()
+    }
+
+    /// Takes the next frame; the end goes with the last data.
+    pub(crate) fn take(&mut self, stream: StreamId) -> Outgoing {
+        let piece = self.buffer.take();
+        let piece = piece.unwrap_or(Piece {
+            offset: self.buffer.sent(),
+            data: Bytes::new(),
+        });
+        self.announcement = Announcement::Done;
+        let fin = if self.state == SendState::FinDue && piece.end() == self.buffer.end() {
+            self.state.on_fin_sent();
+            Fin::End
+        } else {
+            Fin::More
+        };
+        Outgoing {
+            stream,
+            offset: piece.offset,
+            data: piece.data,
+            fin,
+        }
+    }
+
+    /// The record that carried this frame was acknowledged.
+    pub(crate) fn on_acked(&mut self, sent: SentRange) -> Acked {
+        let freed = self.buffer.ack(sent.offset..sent.end());
+        if sent.fin == Fin::End {
+            self.state.on_fin_acked();
+        }
+        let done = self.buffer.is_acked() && self.state.on_data_acked();
+        Acked { freed, done }
+    }
+
+    /// The connection of the record that carried this frame failed. Returns how many bytes are to be
+    /// sent again.
+    pub(crate) fn on_lost(&mut self, sent: SentRange) -> u64 {
+        if sent.fin == Fin::End {
+            self.state.on_fin_lost();
+        } else if sent.length == 0 && self.buffer.sent() == 0 {
+            self.announcement = Announcement::Due;
+        }
+        self.buffer.lose(sent.offset..sent.end())
+    }
+}
+
+impl Waiting {
+    /// How many things that are.
+    pub(crate) fn count(self) -> usize {
+        usize::from(self.for_room != Room::Enough) + usize::from(self.for_end)
+    }
+}
+
+impl Outgoing {
+    /// What to remember of it.
+    pub(crate) fn sent_range(&self) -> SentRange {
+        let length = u32::try_from(self.data.len()).unwrap_or(u32::MAX);
+        SentRange {
+            stream: self.stream,
+            offset: self.offset,
+            length,
+            fin: self.fin,
+        }
+    }
+}

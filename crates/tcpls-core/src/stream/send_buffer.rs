@@ -1,0 +1,249 @@
+//! The bytes of one stream between the application's write and the peer's acknowledgment.
+
+use std::{collections::VecDeque, ops::Range};
+
+use bytes::Bytes;
+
+use crate::{
+    number::{length, offset},
+    range_set::RangeSet,
+    wire::frame::{MAX_PLAINTEXT, STREAM_OVERHEAD},
+};
+
+/// The most stream data that one record carries, in bytes.
+pub(crate) const MAX_PIECE: usize = MAX_PLAINTEXT - STREAM_OVERHEAD;
+
+/// Chunks below this are gathered with their neighbours instead of kept by reference.
+const GATHER_BELOW: usize = 1024;
+
+/// What the first small write of a block reserves.
+const SMALLEST_BLOCK: usize = 256;
+
+/// Bytes written and not yet acknowledged, held in refcounted blocks that records refer to.
+///
+/// What was copied in lies in blocks of at most [`MAX_PIECE`] bytes, so that bulk data is cut into
+/// exactly full records; small writes are gathered in `open` until a record takes them.
+///
+/// Invariant: `base <= sent <= end`; the blocks cover `base..` without a gap up to where `open`
+/// starts; `lost` lies within `base..sent` and shares nothing with `acked`.
+#[derive(Debug, Default)]
+pub(crate) struct SendBuffer {
+    blocks: VecDeque<Block>,
+    /// The block that is still being written to; nothing of it was sent.
+    open: Vec<u8>,
+    /// Everything below is acknowledged.
+    base: u64,
+    /// Everything below was sent at least once.
+    sent: u64,
+    /// How many bytes were written.
+    end: u64,
+    /// Acknowledged above `base`.
+    acked: RangeSet,
+    /// Sent on a connection that failed, to be sent again.
+    lost: RangeSet,
+}
+
+#[derive(Debug)]
+struct Block {
+    start: u64,
+    data: Bytes,
+}
+
+/// Data for one Stream frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) offset: u64,
+    pub(crate) data: Bytes,
+}
+
+impl SendBuffer {
+    /// Copies `data` in.
+    pub(crate) fn write(&mut self, mut data: &[u8]) {
+        self.end += offset(data.len());
+        while !data.is_empty() {
+            if self.open.is_empty()
+                && let Some((block, rest)) = data.split_at_checked(MAX_PIECE)
+            {
+                self.push_block(Bytes::copy_from_slice(block));
+                data = rest;
+                continue;
+            }
+            let room = MAX_PIECE - self.open.len();
+            let (part, rest) = data.split_at(room.min(data.len()));
+            self.reserve_open(part.len());
+            self.open.extend_from_slice(part);
+            data = rest;
+            if self.open.len() == MAX_PIECE {
+                self.close_open();
+            }
+        }
+    }
+
+    /// Takes `chunk` in by reference, or copies it when it is small.
+    pub(crate) fn push(&mut self, chunk: Bytes) {
+        if chunk.len() < GATHER_BELOW {
+            self.write(&chunk);
+            return;
+        }
+        self.close_open();
+        self.end += offset(chunk.len());
+        self.push_block(chunk);
+    }
+
+    /// How long the next piece is; `None` when nothing waits to be sent.
+    pub(crate) fn next_len(&self) -> Option<usize> {
+        if let Some(lost) = self.lost.first() {
+            return Some(self.cut(lost).1);
+        }
+        (self.sent < self.end).then(|| self.cut(self.sent..self.end).1)
+    }
+
+    /// Takes the next piece: what was lost first, then what was never sent.
+    pub(crate) fn take(&mut self) -> Option<Piece> {
+        if let Some(lost) = self.lost.first() {
+            let piece = self.piece(lost)?;
+            self.lost.remove(piece.offset..piece.end());
+            return Some(piece);
+        }
+        if self.sent == self.end {
+            return None;
+        }
+        if self.sent == self.open_start() {
+            self.close_open();
+        }
+        let piece = self.piece(self.sent..self.end)?;
+        self.sent = piece.end();
+        Some(piece)
+    }
+
+    /// The peer has `range`. Returns how many bytes this freed.
+    pub(crate) fn ack(&mut self, range: Range<u64>) -> usize {
+        let range = range.start.max(self.base)..range.end.min(self.sent);
+        if range.is_empty() {
+            return 0;
+        }
+        let before = self.base;
+        self.lost.remove(range.clone());
+        if range.start > self.base {
+            self.acked.insert(range);
+            return 0;
+        }
+        self.base = range.end;
+        while let Some(end) = self.acked.take_reachable(self.base) {
+            self.base = self.base.max(end);
+        }
+        while self
+            .blocks
+            .front()
+            .is_some_and(|block| block.end() <= self.base)
+        {
+            self.blocks.pop_front();
+        }
+        length(self.base - before)
+    }
+
+    /// `range` went out on a connection that failed. Returns how many bytes of it are to be sent again.
+    pub(crate) fn lose(&mut self, range: Range<u64>) -> u64 {
+        let range = range.start.max(self.base)..range.end.min(self.sent);
+        if range.is_empty() {
+            return 0;
+        }
+        let mut bytes = 0;
+        for missing in self.acked.missing_from(range) {
+            bytes += missing.end - missing.start;
+            self.lost.insert(missing);
+        }
+        bytes
+    }
+
+    /// Bytes that are unsent or unacknowledged.
+    pub(crate) fn held(&self) -> usize {
+        length(self.end - self.base)
+    }
+
+    /// How many bytes were written.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// How many bytes were sent at least once.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// How many bytes the peer has without a gap.
+    pub(crate) fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// Whether the peer has everything that was written.
+    pub(crate) fn is_acked(&self) -> bool {
+        self.base == self.end
+    }
+
+    /// Where the piece at the start of `range` lies in the blocks: block index (`None` for the open
+    /// one) and length.
+    fn cut(&self, range: Range<u64>) -> (Option<usize>, usize) {
+        let wanted = length(range.end - range.start).min(MAX_PIECE);
+        let index = self
+            .blocks
+            .partition_point(|block| block.end() <= range.start);
+        match self.blocks.get(index) {
+            Some(block) => (Some(index), wanted.min(length(block.end() - range.start))),
+            None => (None, wanted.min(self.open.len())),
+        }
+    }
+
+    fn piece(&self, range: Range<u64>) -> Option<Piece> {
+        let start = range.start;
+        let (index, len) = self.cut(range);
+        let block = self.blocks.get(index?)?;
+        let from = length(start - block.start);
+        Some(Piece {
+            offset: start,
+            data: block.data.slice(from..from + len),
+        })
+    }
+
+    fn open_start(&self) -> u64 {
+        self.end - offset(self.open.len())
+    }
+
+    fn close_open(&mut self) {
+        if self.open.is_empty() {
+            return;
+        }
+        let data = Bytes::from(std::mem::take(&mut self.open));
+        self.push_block(data);
+    }
+
+    /// Appends a block to the others, while `open` is empty.
+    fn push_block(&mut self, data: Bytes) {
+        let start = self.blocks.back().map_or(self.base, Block::end);
+        self.blocks.push_back(Block { start, data });
+    }
+
+    /// Makes room for `more` bytes: doubling, and never beyond what a record takes.
+    fn reserve_open(&mut self, more: usize) {
+        let wanted = self.open.len() + more;
+        if wanted > self.open.capacity() {
+            let capacity = wanted
+                .max(self.open.capacity() * 2)
+                .clamp(SMALLEST_BLOCK, MAX_PIECE);
+            self.open.reserve_exact(capacity - self.open.len());
+        }
+    }
+}
+
+impl Block {
+    fn end(&self) -> u64 {
+        self.start + offset(self.data.len())
+    }
+}
+
+impl Piece {
+    /// The offset after the last byte.
+    pub(crate) fn end(&self) -> u64 {
+        self.offset + offset(self.data.len())
+    }
+}

@@ -1,0 +1,305 @@
+//! What the sending halves of a session share: the send buffer's limit, turns, and waiting writers.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use super::{
+    Stream,
+    ready::ReadyQueue,
+    send::{Outgoing, QueuePlace, Room, SendHalf},
+    send_buffer::MAX_PIECE,
+    state::SendState,
+};
+use crate::{Event, SessionConfig, WriteError, event::EventQueue, sent::SentRange, wire::StreamId};
+
+/// Sums and queues over all sending halves.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    stream_limit: usize,
+    session_limit: usize,
+    /// Bytes unsent or unacknowledged.
+    held: usize,
+    /// Things that local writers wait for the peer to acknowledge.
+    waiting: usize,
+    /// Streams that were finished here and that the peer does not have all of.
+    finishing: usize,
+    ready: ReadyQueue,
+    /// Streams whose writer waits for room of the session.
+    blocked: VecDeque<StreamId>,
+    bytes_retransmitted: u64,
+    frames_retransmitted: u64,
+}
+
+impl Sending {
+    pub(crate) fn new(config: &SessionConfig) -> Self {
+        Self {
+            stream_limit: config.stream_send_buffer,
+            session_limit: config.session_send_buffer,
+            held: 0,
+            waiting: 0,
+            finishing: 0,
+            ready: ReadyQueue::default(),
+            blocked: VecDeque::new(),
+            bytes_retransmitted: 0,
+            frames_retransmitted: 0,
+        }
+    }
+
+    /// Copies a prefix of `data` in.
+    pub(crate) fn write(
+        &mut self,
+        id: StreamId,
+        half: &mut SendHalf,
+        data: &[u8],
+    ) -> Result<usize, WriteError> {
+        let room = self.admit(id, half, data.len())?;
+        let part = data.get(..room).unwrap_or(data);
+        half.buffer.write(part);
+        self.on_written(id, half, part.len());
+        Ok(part.len())
+    }
+
+    /// Takes a prefix off `chunk`, by reference.
+    pub(crate) fn write_chunk(
+        &mut self,
+        id: StreamId,
+        half: &mut SendHalf,
+        chunk: &mut Bytes,
+    ) -> Result<usize, WriteError> {
+        let room = self.admit(id, half, chunk.len())?;
+        let part = chunk.split_to(room.min(chunk.len()));
+        let len = part.len();
+        half.buffer.push(part);
+        self.on_written(id, half, len);
+        Ok(len)
+    }
+
+    /// Ends the stream; returns false if it was ended or left before.
+    pub(crate) fn finish(&mut self, id: StreamId, half: &mut SendHalf) -> bool {
+        let open = half.state == SendState::Open;
+        if open {
+            half.state.finish();
+            self.finishing += 1;
+            self.stop_waiting_for_room(half);
+            self.queue(id, half);
+        }
+        open
+    }
+
+    /// Whether the peer has everything; if not, the writer waits for it.
+    pub(crate) fn poll_acked(&mut self, half: &mut SendHalf) -> bool {
+        if half.state.is_done() {
+            return true;
+        }
+        if !half.waiting.for_end {
+            half.waiting.for_end = true;
+            self.waiting += 1;
+        }
+        false
+    }
+
+    /// The application left; returns whether that leaves the stream unfinished.
+    pub(crate) fn leave(&mut self, half: &mut SendHalf) -> bool {
+        self.stop_waiting(half);
+        let open = half.state == SendState::Open;
+        half.state.abandon();
+        open
+    }
+
+    /// Something beyond the streams waits for acknowledgments.
+    pub(crate) fn opener_waits(&mut self) {
+        self.waiting += 1;
+    }
+
+    /// It does not any more.
+    pub(crate) fn opener_served(&mut self) {
+        self.waiting -= 1;
+    }
+
+    /// Puts the stream in the queue if it has something to send and is not there.
+    pub(crate) fn queue(&mut self, id: StreamId, half: &mut SendHalf) {
+        if half.place == QueuePlace::Out && half.next_len().is_some() {
+            half.place = QueuePlace::Queued;
+            self.ready.add(id, half.unsent());
+        }
+    }
+
+    /// Takes the next Stream frame if its data fits into `room` bytes whole: a frame is not cut just
+    /// to fill up a record that another one started.
+    pub(crate) fn take_frame(
+        &mut self,
+        streams: &mut BTreeMap<StreamId, Box<Stream>>,
+        room: usize,
+    ) -> Option<Outgoing> {
+        while let Some(id) = self.ready.next() {
+            let half = streams.get_mut(&id).map(|stream| &mut stream.send);
+            let Some((half, next_len)) = half.and_then(|half| {
+                let next_len = half.next_len();
+                half.place = if next_len.is_some() {
+                    QueuePlace::Queued
+                } else {
+                    QueuePlace::Out
+                };
+                Some((half, next_len?))
+            }) else {
+                self.ready.advance();
+                continue;
+            };
+            if next_len > room {
+                return None;
+            }
+            self.ready.advance();
+            let frame = half.take(id);
+            if half.next_len().is_some() {
+                self.ready.keep(id);
+            } else {
+                half.place = QueuePlace::Out;
+            }
+            return Some(frame);
+        }
+        None
+    }
+
+    /// A record is built: streams that had their turn in it may have the next one.
+    pub(crate) fn end_record(&mut self) {
+        self.ready.end_record();
+    }
+
+    /// A frame of this stream was acknowledged; returns whether the peer now has everything.
+    pub(crate) fn on_acked(
+        &mut self,
+        half: &mut SendHalf,
+        sent: SentRange,
+        events: &mut EventQueue,
+    ) -> bool {
+        let acked = half.on_acked(sent);
+        self.held -= acked.freed;
+        if half.waiting.for_room == Room::OfStream && acked.freed > 0 {
+            self.stop_waiting_for_room(half);
+            events.push(Event::Writable(sent.stream));
+        }
+        if acked.done {
+            self.finishing -= 1;
+            self.stop_waiting(half);
+            events.push(Event::SendAcked(sent.stream));
+        }
+        acked.done
+    }
+
+    /// A frame of this stream went out on a connection that failed.
+    pub(crate) fn on_lost(&mut self, half: &mut SendHalf, sent: SentRange) {
+        let bytes = half.on_lost(sent);
+        if half.next_len().is_some() {
+            self.bytes_retransmitted += bytes;
+            self.frames_retransmitted += 1;
+            self.queue(sent.stream, half);
+        }
+    }
+
+    /// Tells writers that wait for room of the session, in the order they came: as many as have
+    /// something to fill, or all when there is plenty.
+    pub(crate) fn wake_blocked(
+        &mut self,
+        streams: &mut BTreeMap<StreamId, Box<Stream>>,
+        events: &mut EventQueue,
+    ) {
+        let mut promised = 0;
+        while !self.blocked.is_empty() {
+            let room = self.session_limit.saturating_sub(self.held);
+            if promised >= room && self.held > self.session_limit / 2 {
+                return;
+            }
+            let Some(id) = self.blocked.pop_front() else {
+                return;
+            };
+            let Some(half) = streams.get_mut(&id).map(|stream| &mut stream.send) else {
+                continue;
+            };
+            if half.waiting.for_room == Room::OfSession {
+                self.stop_waiting_for_room(half);
+                promised += MAX_PIECE;
+                events.push(Event::Writable(id));
+            }
+        }
+    }
+
+    /// Bytes that this half may take.
+    pub(crate) fn room(&self, half: &SendHalf) -> usize {
+        let stream = self.stream_limit.saturating_sub(half.buffer.held());
+        stream.min(self.session_limit.saturating_sub(self.held))
+    }
+
+    /// Whether somebody waits for acknowledgments.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting > 0
+    }
+
+    /// Whether a stream was finished and the peer does not have all of it.
+    pub(crate) fn is_finishing(&self) -> bool {
+        self.finishing > 0
+    }
+
+    /// Whether a stream has something to send.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Bytes unsent or unacknowledged.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Bytes and frames that were queued a second time.
+    pub(crate) fn retransmitted(&self) -> (u64, u64) {
+        (self.bytes_retransmitted, self.frames_retransmitted)
+    }
+
+    /// How many bytes may be written; when none, the writer waits.
+    fn admit(
+        &mut self,
+        id: StreamId,
+        half: &mut SendHalf,
+        wanted: usize,
+    ) -> Result<usize, WriteError> {
+        if half.state != SendState::Open {
+            return Err(WriteError::Finished);
+        }
+        let room = self.room(half);
+        if room > 0 || wanted == 0 {
+            // Who is in line for room of the session stays there: it costs one event too many.
+            if half.waiting.for_room == Room::OfStream {
+                self.stop_waiting_for_room(half);
+            }
+            return Ok(room.min(wanted));
+        }
+        self.wait_for_room(id, half);
+        Err(WriteError::Blocked)
+    }
+
+    fn wait_for_room(&mut self, id: StreamId, half: &mut SendHalf) {
+        if half.waiting.for_room == Room::Enough {
+            self.waiting += 1;
+            half.waiting.for_room = Room::OfStream;
+        }
+        if self.held >= self.session_limit && half.waiting.for_room == Room::OfStream {
+            half.waiting.for_room = Room::OfSession;
+            self.blocked.push_back(id);
+        }
+    }
+
+    fn on_written(&mut self, id: StreamId, half: &mut SendHalf, len: usize) {
+        self.held += len;
+        self.queue(id, half);
+    }
+
+    fn stop_waiting(&mut self, half: &mut SendHalf) {
+        self.waiting -= std::mem::take(&mut half.waiting).count();
+    }
+
+    fn stop_waiting_for_room(&mut self, half: &mut SendHalf) {
+        if std::mem::take(&mut half.waiting.for_room) != Room::Enough {
+            self.waiting -= 1;
+        }
+    }
+}

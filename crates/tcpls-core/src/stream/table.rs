@@ -1,0 +1,441 @@
+//! All streams of a session: who opened which, what the application may do, what is over.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::{
+    Activity, Stream,
+    receiving::Receiving,
+    recv::RecvHalf,
+    send::{Announcement, Outgoing, SendHalf},
+    sending::Sending,
+};
+use crate::{
+    CloseReason, Event, FinishError, Limit, OpenError, PeerMisbehaved, ReadError, SessionConfig,
+    SessionStats, StreamAnnouncement, StreamStats, WriteError,
+    event::EventQueue,
+    number::offset,
+    sent::SentRange,
+    wire::{Role, StreamFrame, StreamId},
+};
+
+/// The streams of one session.
+///
+/// Invariant: identifiers are opened in order, so one below the next that is not in the map is over.
+/// Memory therefore does not grow with streams that are, and nothing here walks over all streams.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    role: Role,
+    announcement: StreamAnnouncement,
+    map: BTreeMap<StreamId, Box<Stream>>,
+    own: Side,
+    peer: Side,
+    /// The index of the next stream that `accept` gives.
+    next_accepted: u32,
+    arrivals: Arrivals,
+    opener: Opener,
+    /// Own streams that the application left unfinished.
+    own_abandoned: u32,
+    sending: Sending,
+    receiving: Receiving,
+    phase: Phase,
+}
+
+/// The streams that one side opens.
+#[derive(Debug)]
+struct Side {
+    /// Index of the first stream not opened yet.
+    next: u32,
+    /// Streams that count against the limit.
+    counted: u32,
+    limit: u32,
+}
+
+/// Whether `StreamIncoming` was reported since `accept` found nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrivals {
+    Unreported,
+    Reported,
+}
+
+/// Whether the application waits to open a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opener {
+    Idle,
+    Waiting,
+}
+
+/// What the application may still do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Everything.
+    Open,
+    /// Read; what was finished is still sent.
+    Closing,
+    /// Read what is there.
+    Over(CloseReason),
+}
+
+impl Streams {
+    pub(crate) fn new(role: Role, config: &SessionConfig) -> Self {
+        Self {
+            role,
+            announcement: config.announcement,
+            map: BTreeMap::new(),
+            own: Side {
+                next: 0,
+                counted: 0,
+                limit: config.own_streams,
+            },
+            peer: Side {
+                next: 0,
+                counted: 0,
+                limit: config.peer_streams,
+            },
+            next_accepted: 0,
+            arrivals: Arrivals::Unreported,
+            opener: Opener::Idle,
+            own_abandoned: 0,
+            sending: Sending::new(config),
+            receiving: Receiving::new(config),
+            phase: Phase::Open,
+        }
+    }
+
+    pub(crate) fn open(&mut self) -> Result<StreamId, OpenError> {
+        match self.phase {
+            Phase::Open => {}
+            Phase::Closing => return Err(OpenError::Closing),
+            Phase::Over(reason) => return Err(OpenError::Lost(reason)),
+        }
+        if self.own.counted >= self.own.limit {
+            return Err(self.refuse_opening());
+        }
+        let id = StreamId::nth(self.role, self.own.next).ok_or(OpenError::IdsUsedUp)?;
+        self.own.next += 1;
+        self.own.counted += 1;
+        let stream = self.map.entry(id).or_default();
+        if self.announcement == StreamAnnouncement::AtOpen {
+            stream.send.announcement = Announcement::Due;
+            self.sending.queue(id, &mut stream.send);
+        }
+        Ok(id)
+    }
+
+    pub(crate) fn accept(&mut self) -> Option<StreamId> {
+        if self.next_accepted == self.peer.next {
+            self.arrivals = Arrivals::Unreported;
+            return None;
+        }
+        let id = StreamId::nth(self.role.peer(), self.next_accepted)?;
+        self.next_accepted += 1;
+        Some(id)
+    }
+
+    pub(crate) fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
+        let (sending, half) = self.writable(id)?;
+        sending.write(id, half, data)
+    }
+
+    pub(crate) fn write_chunk(
+        &mut self,
+        id: StreamId,
+        chunk: &mut Bytes,
+    ) -> Result<usize, WriteError> {
+        let (sending, half) = self.writable(id)?;
+        sending.write_chunk(id, half, chunk)
+    }
+
+    pub(crate) fn finish(&mut self, id: StreamId) -> Result<(), FinishError> {
+        let finished = self
+            .writable(id)
+            .map(|(sending, half)| sending.finish(id, half));
+        match finished {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(WriteError::Finished | WriteError::Blocked) => {
+                Err(FinishError::Finished)
+            }
+            Err(WriteError::Closing) => Err(FinishError::Closing),
+            Err(WriteError::Lost(reason)) => Err(FinishError::Lost(reason)),
+            Err(WriteError::UnknownStream) => Err(FinishError::UnknownStream),
+        }
+    }
+
+    /// Whether the peer has everything; if not, a writer waits for it.
+    pub(crate) fn poll_acked(&mut self, id: StreamId) -> Result<bool, WriteError> {
+        let opened = self.was_opened(id);
+        let acked = match self.map.get_mut(&id) {
+            Some(stream) => self.sending.poll_acked(&mut stream.send),
+            None if opened => true,
+            None => return Err(WriteError::UnknownStream),
+        };
+        match self.phase {
+            Phase::Over(reason) if !acked => Err(WriteError::Lost(reason)),
+            Phase::Open | Phase::Closing | Phase::Over(_) => Ok(acked),
+        }
+    }
+
+    /// Bytes that a write would take.
+    pub(crate) fn capacity(&mut self, id: StreamId) -> usize {
+        self.writable(id)
+            .map_or(0, |(sending, half)| sending.room(half))
+    }
+
+    pub(crate) fn read_chunk(
+        &mut self,
+        id: StreamId,
+        max: usize,
+        events: &mut EventQueue,
+    ) -> Result<Option<Bytes>, ReadError> {
+        let Some((receiving, half)) = self.readable(id)? else {
+            return Ok(None);
+        };
+        let found = receiving.read_chunk(half, max);
+        self.after_read(id, found, events)
+    }
+
+    pub(crate) fn read(
+        &mut self,
+        id: StreamId,
+        buffer: &mut [u8],
+        events: &mut EventQueue,
+    ) -> Result<usize, ReadError> {
+        let Some((receiving, half)) = self.readable(id)? else {
+            return Ok(0);
+        };
+        let found = receiving.read(half, buffer);
+        self.after_read(id, found, events)
+    }
+
+    pub(crate) fn stop(&mut self, id: StreamId, events: &mut EventQueue) {
+        if let Some(stream) = self.map.get_mut(&id) {
+            self.receiving.stop(&mut stream.recv);
+            self.settle(id, events);
+        }
+    }
+
+    pub(crate) fn drop_send(&mut self, id: StreamId) {
+        if let Some(stream) = self.map.get_mut(&id)
+            && self.sending.leave(&mut stream.send)
+            && id.initiator() == self.role
+        {
+            self.own_abandoned += 1;
+        }
+    }
+
+    /// Takes the next Stream frame if its data fits into `room` bytes.
+    pub(crate) fn take_frame(&mut self, room: usize) -> Option<Outgoing> {
+        self.sending.take_frame(&mut self.map, room)
+    }
+
+    /// A record is built.
+    pub(crate) fn end_record(&mut self) {
+        self.sending.end_record();
+    }
+
+    /// A Stream frame was acknowledged.
+    pub(crate) fn on_acked(&mut self, sent: SentRange, events: &mut EventQueue) {
+        let Some(stream) = self.map.get_mut(&sent.stream) else {
+            return;
+        };
+        if self.sending.on_acked(&mut stream.send, sent, events) {
+            self.settle(sent.stream, events);
+        }
+        self.sending.wake_blocked(&mut self.map, events);
+    }
+
+    /// A Stream frame went out on a connection that failed.
+    pub(crate) fn on_lost(&mut self, sent: SentRange) {
+        if let Some(stream) = self.map.get_mut(&sent.stream) {
+            self.sending.on_lost(&mut stream.send, sent);
+        }
+    }
+
+    /// Applies one Stream frame that lies in `payload`.
+    pub(crate) fn receive(
+        &mut self,
+        frame: &StreamFrame<'_>,
+        payload: &Bytes,
+        events: &mut EventQueue,
+    ) -> Result<(), CloseReason> {
+        let id = frame.stream;
+        if !self.was_opened(id) {
+            self.open_for_peer(id, events)?;
+        }
+        let Some(stream) = self.map.get_mut(&id) else {
+            self.receiving.discard(frame);
+            return Ok(());
+        };
+        self.receiving
+            .receive(&mut stream.recv, frame, payload, events)?;
+        if stream.is_finished() {
+            self.settle(id, events);
+        }
+        Ok(())
+    }
+
+    /// The application may do less from now on.
+    pub(crate) fn move_to(&mut self, phase: Phase) {
+        self.phase = phase;
+    }
+
+    /// A-34 a: whether sockets are to be read: below the soft cap, or while somebody here waits for
+    /// what may lie in them behind the data that nobody reads.
+    pub(crate) fn wants_read(&self) -> bool {
+        self.receiving.has_room()
+            || self.receiving.is_waiting()
+            || self.sending.is_waiting()
+            || self.phase != Phase::Open
+    }
+
+    /// Whether a stream has something to send.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.sending.is_ready()
+    }
+
+    /// Whether a stream was finished and the peer does not have all of it.
+    pub(crate) fn is_finishing(&self) -> bool {
+        self.sending.is_finishing()
+    }
+
+    pub(crate) fn add_stats(&self, stats: &mut SessionStats) {
+        stats.streams_opened = self.own.next.into();
+        stats.streams_accepted = self.peer.next.into();
+        stats.streams_live = offset(self.map.len());
+        stats.bytes_unacked = offset(self.sending.held());
+        stats.bytes_unread = offset(self.receiving.unread());
+        stats.bytes_out_of_order = offset(self.receiving.ahead());
+        stats.bytes_discarded = self.receiving.bytes_discarded();
+        (stats.bytes_retransmitted, stats.frames_retransmitted) = self.sending.retransmitted();
+    }
+
+    pub(crate) fn stats_of(&self, id: StreamId) -> Option<StreamStats> {
+        let stream = self.map.get(&id)?;
+        Some(StreamStats {
+            bytes_written: stream.send.buffer.end(),
+            bytes_sent: stream.send.buffer.sent(),
+            bytes_acked: stream.send.buffer.base(),
+            bytes_received: stream.recv.assembler.received(),
+            bytes_read: stream.recv.assembler.bytes_read(),
+        })
+    }
+
+    /// A-34 c and d: why no stream can be opened now.
+    fn refuse_opening(&mut self) -> OpenError {
+        if self.own_abandoned >= self.own.limit {
+            return OpenError::StreamLimit;
+        }
+        if self.opener == Opener::Idle {
+            self.opener = Opener::Waiting;
+            self.sending.opener_waits();
+        }
+        OpenError::Blocked
+    }
+
+    /// the peer names a stream that is not open yet: all lower ones of its are then open too.
+    fn open_for_peer(&mut self, id: StreamId, events: &mut EventQueue) -> Result<(), CloseReason> {
+        if id.initiator() == self.role {
+            return Err(PeerMisbehaved::UnopenedStream.into());
+        }
+        let opened = id.index() - self.peer.next + 1;
+        self.peer.counted = self.peer.counted.saturating_add(opened);
+        if self.peer.counted > self.peer.limit {
+            return Err(Limit::PeerStreams.into());
+        }
+        for index in self.peer.next..=id.index() {
+            if let Some(id) = StreamId::nth(self.role.peer(), index) {
+                self.map.entry(id).or_default();
+            }
+        }
+        self.peer.next = id.index() + 1;
+        if self.arrivals == Arrivals::Unreported {
+            self.arrivals = Arrivals::Reported;
+            events.push(Event::StreamIncoming);
+        }
+        Ok(())
+    }
+
+    /// Stops counting a stream that is finished, and forgets one that is over.
+    fn settle(&mut self, id: StreamId, events: &mut EventQueue) {
+        let Some(stream) = self.map.get_mut(&id) else {
+            return;
+        };
+        let finished = stream.activity == Activity::Counted && stream.is_finished();
+        if finished {
+            stream.activity = Activity::Finished;
+        }
+        if stream.is_over() {
+            self.map.remove(&id);
+        }
+        if !finished {
+            return;
+        }
+        if id.initiator() == self.role {
+            self.own.counted -= 1;
+            self.serve_opener(events);
+        } else {
+            self.peer.counted -= 1;
+        }
+    }
+
+    fn serve_opener(&mut self, events: &mut EventQueue) {
+        if self.opener == Opener::Waiting {
+            self.opener = Opener::Idle;
+            self.sending.opener_served();
+            events.push(Event::StreamsAvailable);
+        }
+    }
+
+    fn writable(&mut self, id: StreamId) -> Result<(&mut Sending, &mut SendHalf), WriteError> {
+        match self.phase {
+            Phase::Open => {}
+            Phase::Closing => return Err(WriteError::Closing),
+            Phase::Over(reason) => return Err(WriteError::Lost(reason)),
+        }
+        let opened = self.was_opened(id);
+        match self.map.get_mut(&id) {
+            Some(stream) => Ok((&mut self.sending, &mut stream.send)),
+            None if opened => Err(WriteError::Finished),
+            None => Err(WriteError::UnknownStream),
+        }
+    }
+
+    /// `None` for a stream that is over: it was read to its end.
+    fn readable(
+        &mut self,
+        id: StreamId,
+    ) -> Result<Option<(&mut Receiving, &mut RecvHalf)>, ReadError> {
+        let opened = self.was_opened(id);
+        match self.map.get_mut(&id) {
+            Some(stream) => Ok(Some((&mut self.receiving, &mut stream.recv))),
+            None if opened => Ok(None),
+            None => Err(ReadError::UnknownStream),
+        }
+    }
+
+    fn after_read<T>(
+        &mut self,
+        id: StreamId,
+        found: Result<T, ReadError>,
+        events: &mut EventQueue,
+    ) -> Result<T, ReadError> {
+        match (found, self.phase) {
+            (Err(ReadError::Blocked), Phase::Over(reason)) => Err(ReadError::Lost(reason)),
+            (Err(error), _) => Err(error),
+            (Ok(found), _) => {
+                self.settle(id, events);
+                Ok(found)
+            }
+        }
+    }
+
+    fn was_opened(&self, id: StreamId) -> bool {
+        let side = if id.initiator() == self.role {
+            &self.own
+        } else {
+            &self.peer
+        };
+        id.index() < side.next
+    }
+}

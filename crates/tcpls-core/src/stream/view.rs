@@ -1,0 +1,105 @@
+//! What the application may do with one half of one stream.
+
+use std::io::IoSlice;
+
+use bytes::Bytes;
+
+use super::table::Streams;
+use crate::{FinishError, ReadError, ResetError, WriteError, event::EventQueue, wire::StreamId};
+
+/// The sending half of one stream, from [`Session::send`](crate::Session::send).
+#[derive(Debug)]
+pub struct SendStream<'a> {
+    streams: &'a mut Streams,
+    id: StreamId,
+}
+
+impl<'a> SendStream<'a> {
+    pub(crate) fn new(streams: &'a mut Streams, id: StreamId) -> Self {
+        Self { streams, id }
+    }
+
+    /// Copies a prefix of `data` into the send buffer and returns its length; 0 only for no data.
+    pub fn write(&mut self, data: &[u8]) -> Result<usize, WriteError> {
+        self.streams.write(self.id, data)
+    }
+
+    /// Takes a prefix off `chunk` and returns its length. It is kept by reference until the peer
+    /// acknowledges it; less than 1 KiB is copied.
+    pub fn write_chunk(&mut self, chunk: &mut Bytes) -> Result<usize, WriteError> {
+        self.streams.write_chunk(self.id, chunk)
+    }
+
+    /// As [`write`](Self::write) for several slices in a row.
+    pub fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> Result<usize, WriteError> {
+        let mut written = 0;
+        for slice in slices.iter().filter(|slice| !slice.is_empty()) {
+            match self.streams.write(self.id, slice) {
+                Ok(len) => written += len,
+                Err(WriteError::Blocked) if written > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(written)
+    }
+
+    /// Ends the stream after what was written; [`Event::SendAcked`](crate::Event::SendAcked) says
+    /// when the peer has it all.
+    pub fn finish(&mut self) -> Result<(), FinishError> {
+        self.streams.finish(self.id)
+    }
+
+    /// Would break the stream off; a peer that speaks the draft alone cannot be told (reading
+    /// A-34 d).
+    pub fn reset(&mut self) -> Result<(), ResetError> {
+        Err(ResetError::UnsupportedByPeer)
+    }
+
+    /// Whether the peer has all bytes and the end. When it has not, the session knows that a writer
+    /// waits and keeps its sockets read (reading A-34 a), and
+    /// [`Event::SendAcked`](crate::Event::SendAcked) says when to ask again.
+    pub fn poll_acked(&mut self) -> Result<bool, WriteError> {
+        self.streams.poll_acked(self.id)
+    }
+
+    /// Bytes that a write would take now.
+    pub fn capacity(&mut self) -> usize {
+        self.streams.capacity(self.id)
+    }
+}
+
+/// The receiving half of one stream, from [`Session::recv`](crate::Session::recv).
+#[derive(Debug)]
+pub struct RecvStream<'a> {
+    streams: &'a mut Streams,
+    events: &'a mut EventQueue,
+    id: StreamId,
+}
+
+impl<'a> RecvStream<'a> {
+    pub(crate) fn new(streams: &'a mut Streams, events: &'a mut EventQueue, id: StreamId) -> Self {
+        Self {
+            streams,
+            events,
+            id,
+        }
+    }
+
+    /// The next bytes in order, at most `max` and at least 1 of them, without copying; `None` at the
+    /// end of the stream.
+    pub fn read_chunk(&mut self, max: usize) -> Result<Option<Bytes>, ReadError> {
+        self.streams.read_chunk(self.id, max, self.events)
+    }
+
+    /// Copies the next bytes into `buffer` and returns how many; 0 at the end of the stream (or for an
+    /// empty buffer).
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        self.streams.read(self.id, buffer, self.events)
+    }
+
+    /// Reads no more: what is unread and what still comes is discarded and counted, so that the peer
+    /// is never held up by it.
+    pub fn stop(&mut self) {
+        self.streams.stop(self.id, self.events);
+    }
+}
