@@ -5,13 +5,19 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
     unreachable_pub,
     reason = "tests stop at what they do not expect"
 )]
 
+mod assumptions;
 mod faults;
 mod generations;
 mod handshakes;
+mod key_schedule;
+mod negotiation;
 mod peers;
+mod plain_peers;
 mod records;
 mod talk;
+mod watch;
