@@ -130,10 +130,17 @@ impl<C: Machine> Driver<C> {
         Err(error)
     }
 
-    /// Takes the alert that rustls queued for its own error.
+    /// Takes the alert that rustls queued for its own error. rustls wants to see the messages again
+    /// that it has not come to, and panics without them.
     fn drain_alert(&mut self) {
         let _scope = Scope::enter(&self.exchange);
-        while let (_, Ok(Step::Again)) = self.connection.step(&mut [], &mut self.written) {}
+        loop {
+            let (discard, step) = self.connection.step(&mut self.records, &mut self.written);
+            self.records.drain(..discard.min(self.records.len()));
+            if step != Ok(Step::Again) {
+                break;
+            }
+        }
     }
 
     /// Length of the whole record at the front of `input`; `None` if it is incomplete.

@@ -19,5 +19,6 @@ mod negotiation;
 mod peers;
 mod plain_peers;
 mod records;
+mod refusals;
 mod talk;
 mod watch;

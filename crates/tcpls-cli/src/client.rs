@@ -1,0 +1,199 @@
+//! The client's side of every command: flags, TCP connection and handshake.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tcpls_tokio::rustls::pki_types::ServerName;
+use tcpls_tokio::rustls::{self, RootCertStore};
+use tcpls_tokio::{ClientConfig, Connected, Connector, Session, TransportConfig};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+
+use crate::certificates::{Identity, read_roots, system_roots};
+use crate::exit::{Exit, Failure};
+use crate::number::parse_seconds;
+use crate::target::Target;
+use crate::tls::{AnyCertificate, TlsArgs};
+
+/// Where to connect to, and whom to trust there.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ClientArgs {
+    /// Where to connect to
+    #[arg(value_name = "HOST:PORT")]
+    pub(crate) target: Target,
+    /// Trust the certificates in this PEM file instead of the system's
+    #[arg(long, value_name = "PEM", conflicts_with = "insecure")]
+    ca: Option<PathBuf>,
+    /// Name that the server's certificate must be for [default: HOST]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    server_name: Option<String>,
+    /// Client certificate chain, with --key
+    #[arg(long, value_name = "PEM", requires = "key")]
+    cert: Option<PathBuf>,
+    /// Private key of the client certificate
+    #[arg(long, value_name = "PEM", requires = "cert")]
+    key: Option<PathBuf>,
+    /// Do not verify the server's certificate: anybody in between can read everything
+    #[arg(long)]
+    insecure: bool,
+    /// How long the TCP connection may take to come about, and then the handshake
+    #[arg(long, value_name = "SECS", default_value = "10", value_parser = parse_seconds)]
+    pub(crate) connect_timeout: Duration,
+    #[command(flatten)]
+    tls: TlsArgs,
+}
+
+/// A connection that is ready for use.
+#[derive(Debug)]
+pub(crate) struct Dialled {
+    pub(crate) connected: Connected,
+    pub(crate) connector: Connector,
+    pub(crate) address: SocketAddr,
+    /// Name resolution and TCP handshake.
+    pub(crate) connect_time: Duration,
+    pub(crate) handshake_time: Duration,
+}
+
+/// A TCPLS session that a command works with.
+#[derive(Debug)]
+pub(crate) struct ClientSession {
+    pub(crate) session: Session,
+    connector: Connector,
+}
+
+impl ClientArgs {
+    /// Connects and runs the handshake; what the peer speaks is for the caller to look at.
+    pub(crate) async fn dial(&self) -> Result<Dialled, Failure> {
+        let config = self.config()?;
+        let host = self.server_name.as_ref().unwrap_or(&self.target.host);
+        let name = ServerName::try_from(host.clone()).map_err(|_| {
+            Failure::new(
+                Exit::Usage,
+                format!("'{host}' cannot be the name of a server"),
+            )
+        })?;
+        let start = Instant::now();
+        let (tcp, address) = self.connect().await?;
+        let connect_time = start.elapsed();
+        let connector = Connector::new(config);
+        let start = Instant::now();
+        let connected = connector
+            .connect_or_plain(name, tcp)
+            .await
+            .map_err(|error| Failure::handshake(&self.target, &error))?;
+        let handshake_time = start.elapsed();
+        Ok(Dialled {
+            connected,
+            connector,
+            address,
+            connect_time,
+            handshake_time,
+        })
+    }
+
+    /// Connects to a peer that must speak TCPLS.
+    pub(crate) async fn session(&self) -> Result<ClientSession, Failure> {
+        let dialled = self.dial().await?;
+        let session = dialled
+            .connected
+            .into_session()
+            .await
+            .map_err(|error| Failure::handshake(&self.target, &error))?;
+        Ok(ClientSession {
+            session,
+            connector: dialled.connector,
+        })
+    }
+
+    async fn connect(&self) -> Result<(TcpStream, SocketAddr), Failure> {
+        let Target { host, port } = &self.target;
+        let limit = self.connect_timeout;
+        let deadline = Instant::now() + limit;
+        let late = || {
+            io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("no answer within {limit:?}"),
+            )
+        };
+        let unreachable = |what: &str, error: io::Error| {
+            Failure::new(Exit::Unreachable, format!("cannot {what}: {error}"))
+        };
+        let addresses = timeout_at(deadline, tokio::net::lookup_host((host.as_str(), *port)))
+            .await
+            .unwrap_or_else(|_| Err(late()))
+            .map_err(|error| unreachable(&format!("resolve '{host}'"), error))?;
+        let mut problem = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in addresses {
+            let attempt = timeout_at(deadline, TcpStream::connect(address)).await;
+            match attempt.unwrap_or_else(|_| Err(late())) {
+                Ok(tcp) => return Ok((tcp, address)),
+                Err(error) => problem = error,
+            }
+        }
+        Err(unreachable(&format!("connect to {}", self.target), problem))
+    }
+
+    fn config(&self) -> Result<ClientConfig, Failure> {
+        let provider = self.tls.provider();
+        let versions = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(unusable)?;
+        let trusting = if self.insecure {
+            let verifier = Arc::new(AnyCertificate::new(provider));
+            versions
+                .dangerous()
+                .with_custom_certificate_verifier(verifier)
+        } else {
+            versions.with_root_certificates(self.roots()?)
+        };
+        let mut tls = match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => {
+                let Identity {
+                    chain,
+                    key: private,
+                } = Identity::from_files(cert, key)?;
+                trusting
+                    .with_client_auth_cert(chain, private)
+                    .map_err(|error| Failure::file(cert, error))?
+            }
+            _ => trusting.with_no_client_auth(),
+        };
+        tls.alpn_protocols = self.tls.protocols();
+        tls.key_log = self.tls.key_log()?;
+        let mut config = ClientConfig::new(Arc::new(tls)).map_err(unusable)?;
+        let mut transport = TransportConfig::default();
+        transport.handshake_timeout(self.connect_timeout);
+        config.transport_config(Arc::new(transport));
+        Ok(config)
+    }
+
+    fn roots(&self) -> Result<RootCertStore, Failure> {
+        match &self.ca {
+            Some(path) => read_roots(path),
+            None => system_roots(),
+        }
+    }
+}
+
+impl ClientSession {
+    /// Closes the session and waits until the peer has everything and the connection is gone.
+    pub(crate) async fn close(self) {
+        self.session.close();
+        self.connector.wait_idle().await;
+    }
+}
+
+/// A configuration that rustls or the library refuses although every flag was fine.
+pub(crate) fn unusable(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Internal, error)
+}
+
+fn parse_name(text: &str) -> Result<String, &'static str> {
+    match ServerName::try_from(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("expected a DNS name or an IP address"),
+    }
+}

@@ -1,0 +1,44 @@
+//! `tcpls perf`: how fast is it?
+
+mod client;
+mod control;
+mod load;
+mod report;
+mod server;
+
+use clap::Subcommand;
+
+use crate::exit::Failure;
+use crate::log::DefaultLog;
+use crate::report::Format;
+
+/// Measure goodput and CPU time between two machines
+///
+/// Bytes count once the application at the other end has read them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    side: Side,
+}
+
+#[derive(Debug, Subcommand)]
+enum Side {
+    Server(server::Args),
+    Client(client::Args),
+}
+
+impl Args {
+    pub(crate) fn default_log(&self) -> DefaultLog {
+        match self.side {
+            Side::Server(_) => DefaultLog::Clients,
+            Side::Client(_) => DefaultLog::Off,
+        }
+    }
+}
+
+pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
+    match &args.side {
+        Side::Server(args) => server::run(args, format).await,
+        Side::Client(args) => client::run(args, format).await,
+    }
+}

@@ -1,0 +1,115 @@
+//! The server of a measurement.
+
+use std::time::Duration;
+
+use tcpls_tokio::{Connected, Session};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::control::{Outcome, Receiver, Reply, Request, Sender};
+use super::load::{Load, Part, ReadCount};
+use crate::cpu;
+use crate::exit::{Exit, Failure};
+use crate::report::Format;
+use crate::server::{Serve, ServerArgs, serve};
+
+/// Serve measurements, several at a time
+///
+/// Prints "listening ADDR:PORT" when ready. CPU time is that of the whole process: measure it with
+/// one client at a time.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Serve one client and end
+    #[arg(short = '1', long)]
+    one_off: bool,
+}
+
+pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
+    let endpoint = args.server.listen(format)?;
+    let how = if args.one_off {
+        Serve::Once
+    } else {
+        Serve::Forever
+    };
+    serve(&endpoint, how, measure).await;
+    Ok(())
+}
+
+/// How often progress is reported.
+const REPORT: Duration = Duration::from_millis(100);
+/// How long a client may take to say what it wants, and to say goodbye.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn measure(connected: Connected) -> Result<(), Failure> {
+    let session = connected
+        .into_session()
+        .await
+        .map_err(|error| Failure::new(Exit::NotTcpls, error))?;
+    let asked = timeout(PATIENCE, asked(&session)).await;
+    let (mut sender, request) =
+        asked.map_err(|_| Failure::lost("the client asks for nothing"))??;
+    if let Err(reason) = request.check() {
+        let failure = Failure::lost(format!("the request was refused: {reason}"));
+        sender.send(&Reply::Refused { reason }).await?;
+        sender.finish();
+        return leave(&session).await.and(Err(failure));
+    }
+    let cpu = cpu::used();
+    sender.send(&Reply::Ready).await?;
+    let count = ReadCount::default();
+    let part = Part {
+        sends: request.direction.client_reads(),
+        reads: request.direction.server_reads(),
+    };
+    let mut load = Load::accept(&session, &request, part, &count).await?;
+    if request.progress {
+        finish_with_progress(&mut load, &count, &mut sender).await?;
+    } else {
+        load.finish().await?;
+    }
+    let cpu_seconds = cpu::since(cpu).map(|time| time.as_secs_f64());
+    sender
+        .send(&Reply::Done(Outcome {
+            bytes: count.get(),
+            cpu_seconds,
+        }))
+        .await?;
+    sender.finish();
+    leave(&session).await
+}
+
+/// The first stream of a session is the control stream.
+async fn asked(session: &Session) -> Result<(Sender, Request), Failure> {
+    let (send, recv) = session.accept_bi().await.map_err(Failure::session)?;
+    let request = Receiver::new(recv).receive().await?;
+    let request = request.ok_or_else(|| Failure::lost("the client asks for nothing"))?;
+    Ok((Sender(send), request))
+}
+
+async fn finish_with_progress(
+    load: &mut Load,
+    count: &ReadCount,
+    sender: &mut Sender,
+) -> Result<(), Failure> {
+    let mut ticks = interval(REPORT);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            done = load.finish() => return done,
+            _tick = ticks.tick() => sender.send(&Reply::Progress { bytes: count.get() }).await?,
+        }
+    }
+}
+
+/// The client closes; it knows when it has everything.
+async fn leave(session: &Session) -> Result<(), Failure> {
+    match timeout(PATIENCE, session.closed()).await {
+        Ok(reason) if reason.is_orderly() => Ok(()),
+        Ok(reason) => Err(Failure::session(reason)),
+        Err(_elapsed) => {
+            session.close();
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Handshakes that one end refuses: both ends learn why, and nobody panics.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use rcgen::generate_simple_self_signed;
+use rustls::{ClientConfig, Error, ServerConfig};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use tcpls_crypto::{HandshakeError, Options, TlsClient, TlsServer};
+
+use crate::peers::*;
+
+/// Runs both ends until nobody says anything more; returns why each failed, if it did.
+fn outcomes(
+    client_config: &ClientConfig,
+    server_config: &ServerConfig,
+) -> (Option<HandshakeError>, Option<HandshakeError>) {
+    let tls_client = TlsClient::new(client_config).unwrap();
+    let tls_server = TlsServer::new(server_config).unwrap();
+    let mut client = client(&tls_client);
+    let mut server = Server::accepting(&tls_server, answer(), Options::default());
+    let (mut client_error, mut server_error) = (None, None);
+    let (mut to_server, mut to_client) = (BytesMut::new(), BytesMut::new());
+    for _ in 0..4 {
+        let mut bytes = Vec::new();
+        client.write(&mut bytes);
+        to_server.extend_from_slice(&bytes);
+        server_error = server_error.or(server.read(&mut to_server).err());
+        bytes.clear();
+        server.write(&mut bytes);
+        to_client.extend_from_slice(&bytes);
+        client_error = client_error.or(client.read(&mut to_client).err());
+    }
+    (client_error, server_error)
+}
+
+/// The message that is refused has others behind it in the same record.
+#[test]
+fn a_server_that_is_not_trusted_is_told() {
+    let stranger = generate_simple_self_signed([NAME.to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(stranger.signing_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(Arc::new(tcpls_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![stranger.cert.der().clone()], key.into())
+        .unwrap();
+    let (client, server) = outcomes(&client_config(tcpls_provider()), &config);
+    assert!(
+        matches!(client, Some(HandshakeError::Certificate(_))),
+        "{client:?}"
+    );
+    assert!(
+        matches!(server, Some(HandshakeError::AlertReceived(_))),
+        "{server:?}"
+    );
+}
+
+/// A client learns this only after its own handshake is over.
+#[test]
+fn a_client_that_has_to_show_a_certificate_is_refused_without() {
+    let demanding = server_config_that_asks_for_certificates(tcpls_provider());
+    let (client, server) = outcomes(&client_config(tcpls_provider()), &demanding);
+    assert_eq!(client, None);
+    let missing = HandshakeError::PeerMisbehaved(Error::NoCertificatesPresented);
+    assert_eq!(server, Some(missing));
+}
+
+/// As above, with messages behind the refused one in the same record.
+#[test]
+fn a_client_that_is_not_trusted_is_refused() {
+    let demanding = server_config_that_asks_for_certificates(tcpls_provider());
+    let stranger = generate_simple_self_signed([NAME.to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(stranger.signing_key.serialize_der());
+    let config = ClientConfig::builder_with_provider(Arc::new(tcpls_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots())
+        .with_client_auth_cert(vec![stranger.cert.der().clone()], key.into())
+        .unwrap();
+    let (client, server) = outcomes(&config, &demanding);
+    assert_eq!(client, None);
+    assert!(
+        matches!(server, Some(HandshakeError::Certificate(_))),
+        "{server:?}"
+    );
+}
