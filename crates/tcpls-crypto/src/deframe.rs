@@ -2,7 +2,8 @@
 
 use tcpls_wire::AlertDescription;
 
-use crate::header::{HEADER_LEN, MAX_CIPHERTEXT, NotAuthentic, TAG_LEN};
+use crate::fault::NotAuthentic;
+use crate::header::{HEADER_LEN, MAX_CIPHERTEXT, TAG_LEN};
 
 /// A whole record at the front of a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

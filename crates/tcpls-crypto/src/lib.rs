@@ -10,6 +10,7 @@ pub use tcpls_wire as wire;
 mod aead;
 mod deframe;
 mod exporter;
+mod fault;
 mod handshake;
 mod header;
 mod key_schedule;
@@ -27,19 +28,19 @@ mod write_buffer;
 pub use aead::Backend;
 pub use deframe::{Deframed, deframe};
 pub use exporter::{ExportError, Exporter};
+pub use fault::{NotAuthentic, OpenError, RecordFault};
 pub use handshake::{
     Answer, ClientHandshake, ConfigError, Established, FirstFlight, HandshakeError, HandshakeInfo,
     HelloReader, JoinHello, MAX_PARAMS, Negotiated, NotTls, Offer, Options, PlainReason,
     ReceivedHello, ServerHandshake, TicketError, TicketStore, TlsClient, TlsServer,
 };
 pub use header::{
-    ContentType, HEADER_LEN, MAX_CIPHERTEXT, MAX_PLAINTEXT, MAX_SEALED_RECORD, NotAuthentic,
-    TAG_LEN,
+    ContentType, HEADER_LEN, MAX_CIPHERTEXT, MAX_PLAINTEXT, MAX_SEALED_RECORD, TAG_LEN,
 };
 pub use key_update::{HandshakeFault, KeyUpdateRequest, key_update_message};
 pub use limits::Limits;
 pub use nonce::{NONCE_LEN, nonce};
-pub use open::{OpenError, OpenedInto, OpenedRecord, RecordFault, RecordOpener};
+pub use open::{OpenedInto, OpenedRecord, RecordOpener};
 pub use post_handshake::{PostHandshake, PostHandshakeFault, PostHandshakeMessage};
 pub use provider::provider;
 pub use seal::{Plaintext, RecordSealer, SealError, Sealed};

@@ -4,12 +4,13 @@ use core::fmt;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
-use tcpls_wire::{AlertDescription, ConnectionId, RecordSequence};
+use tcpls_wire::{ConnectionId, RecordSequence};
 
 use crate::aead::RecordContext;
 use crate::deframe::{CHANGE_CIPHER_SPEC_LEN, Deframed, deframe};
-use crate::header::{ContentType, HEADER_LEN, MAX_PLAINTEXT, NotAuthentic, TAG_LEN};
-use crate::key_update::{HandshakeFault, HandshakeTracker, KeyChange};
+use crate::fault::{NotAuthentic, OpenError, RecordFault};
+use crate::header::{ContentType, HEADER_LEN, MAX_PLAINTEXT, TAG_LEN};
+use crate::key_update::{HandshakeTracker, KeyChange};
 use crate::nonce::ConnectionIv;
 use crate::secrets::{DirectionKeys, KeyError, RecordKey};
 
@@ -52,71 +53,6 @@ pub struct OpenedInto {
     pub content_type: ContentType,
     /// Bytes of content at the front of the output, without padding.
     pub len: usize,
-}
-
-/// Why a record cannot be read, by blame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// Nobody vouches for these bytes: this connection ends, the session does not (reading A-18).
-    #[error("not authentic: {0}")]
-    NotAuthentic(#[from] NotAuthentic),
-    /// The peer protected something that it must not send: the session ends.
-    #[error("authentic but wrong: {0}")]
-    PeerMisbehaved(#[from] RecordFault),
-    /// So many records failed under this key, over all connections, that it is no longer trusted.
-    #[error("too many records failed to open under this key")]
-    IntegrityLimit,
-    /// The peer sent more than 2^64 records, or this end has no key for the next one.
-    #[error("no key for the next record: {0}")]
-    Key(#[from] KeyError),
-    /// The output of [`RecordOpener::open_into`] is shorter than the record's content, type and
-    /// padding, or the record is not whole. The record was not opened and can be tried again.
-    #[error("the output buffer does not fit the record")]
-    OutputTooSmall,
-}
-
-/// What is wrong with an authentic record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RecordFault {
-    /// Content and padding are longer than 2^14 bytes.
-    #[error("the plaintext is longer than a record may be")]
-    TooLong,
-    /// Nothing but padding.
-    #[error("the record has no content type")]
-    NoContentType,
-    /// A content type that protected records cannot have.
-    #[error("content type {0} in a protected record")]
-    ContentType(u8),
-    /// Handshake messages that are cut up wrongly.
-    #[error(transparent)]
-    Handshake(#[from] HandshakeFault),
-    /// More than 2^64 records.
-    #[error("the record sequence is exhausted")]
-    SequenceExhausted,
-}
-
-impl RecordFault {
-    /// The alert that this fault deserves.
-    pub const fn alert(self) -> AlertDescription {
-        match self {
-            Self::TooLong => AlertDescription::RECORD_OVERFLOW,
-            Self::NoContentType | Self::ContentType(_) => AlertDescription::UNEXPECTED_MESSAGE,
-            Self::Handshake(fault) => fault.alert(),
-            Self::SequenceExhausted => AlertDescription::INTERNAL_ERROR,
-        }
-    }
-}
-
-impl OpenError {
-    /// The alert to send on the connection that this error ends, or on all of the session's.
-    pub const fn alert(self) -> AlertDescription {
-        match self {
-            Self::NotAuthentic(reason) => reason.alert(),
-            Self::PeerMisbehaved(fault) => fault.alert(),
-            Self::IntegrityLimit => AlertDescription::BAD_RECORD_MAC,
-            Self::Key(_) | Self::OutputTooSmall => AlertDescription::INTERNAL_ERROR,
-        }
-    }
 }
 
 impl RecordOpener {

@@ -4,8 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use tcpls_wire::hello::{HandshakeMessage, HandshakeType};
 use tcpls_wire::{
-    AlertDescription, ClientHello, ClientOffer, EncryptedExtensions, Extension, ExtensionCodec,
-    ExtensionType, Offered, Role, Token, insert_extensions, strip_extensions,
+    AlertDescription, ClientHello, EncryptedExtensions, Extension, ExtensionCodec, ExtensionType,
+    Offered, Role, Token, insert_extensions, strip_extensions,
 };
 use zeroize::Zeroizing;
 
@@ -23,8 +23,8 @@ pub(crate) struct Exchange {
     offered: Offered,
     /// The extensions to insert: `(type, body)`.
     inserted: Vec<(ExtensionType, Zeroizing<Vec<u8>>)>,
-    /// The server's copy of the client's parameters, which a second hello must repeat.
-    offered_params: Option<Vec<u8>>,
+    /// At a server, the client's first hello, whose offer a second one must repeat.
+    first_hello: Vec<u8>,
     progress: Mutex<Progress>,
 }
 
@@ -60,16 +60,16 @@ impl Exchange {
         Self::new(Role::Client, codec, offered, &extensions)
     }
 
-    /// The exchange of a server that received `offered` and answers with `extensions`.
+    /// The exchange of a server that received `first_hello` and answers with `extensions`.
     pub(super) fn server(
         codec: ExtensionCodec,
         offered: Offered,
-        offered_params: Option<&[u8]>,
+        first_hello: &[u8],
         extensions: &[Extension<'_>],
     ) -> Self {
         let exchange = Self::new(Role::Server, codec, offered, extensions);
         Self {
-            offered_params: offered_params.map(<[u8]>::to_vec),
+            first_hello: first_hello.to_vec(),
             ..exchange
         }
     }
@@ -87,7 +87,7 @@ impl Exchange {
             codec,
             offered,
             inserted: extensions.iter().map(owned).collect(),
-            offered_params: None,
+            first_hello: Vec::new(),
             progress: Mutex::default(),
         }
     }
@@ -147,22 +147,17 @@ impl Exchange {
 
     /// A `ClientHello` after a `HelloRetryRequest` must repeat what the first one offered.
     fn check_offer(&self, message: &[u8]) {
-        // A hello that is cut before its PSK binders comes here too, and whole another time.
+        // Either hello comes here several times, also cut before its PSK binders.
         let whole = HandshakeMessage::announced_length(message) == Some(message.len());
-        let Ok(hello) = ClientHello::parse(message) else {
+        if !whole || self.first_hello.starts_with(message) {
             return;
-        };
-        match hello.tcpls_offer(&self.codec) {
-            Err(error) => self.fail(HandshakeError::Hello(error)),
-            Ok(offer) if whole && !self.repeats(&offer) => self.fail(HandshakeError::OfferChanged),
-            Ok(_) => {}
         }
-    }
-
-    fn repeats(&self, offer: &ClientOffer<'_>) -> bool {
-        offer.tcpls.is_present() == (self.offered != Offered::Nothing)
-            && offer.join.is_none()
-            && offer.params == self.offered_params.as_deref()
+        let offer = |message| ClientHello::parse(message)?.tcpls_offer(&self.codec);
+        match (offer(message), offer(&self.first_hello)) {
+            (Ok(second), Ok(first)) if second == first => {}
+            (Err(error), _) => self.fail(HandshakeError::Hello(error)),
+            _ => self.fail(HandshakeError::OfferChanged),
+        }
     }
 
     /// Reads and removes the server's answer from the decrypted flight that starts with
@@ -215,9 +210,12 @@ impl Exchange {
         self.with(|progress| progress.exporter_secret.take())
     }
 
-    /// The key with which this end currently writes, so that it can send an alert of its own.
+    /// The key with which a client currently writes, so that it can send an alert of its own. A
+    /// server's own alerts all come before its `ServerHello`.
     pub(super) fn keep_alert_key(&self, key: Option<AlertKey>) {
-        self.with(|progress| progress.alert_key = key);
+        if self.role == Role::Client {
+            self.with(|progress| progress.alert_key = key);
+        }
     }
 
     /// rustls has sealed the record with this sequence.

@@ -193,6 +193,11 @@ impl ReceivedHello {
         self.client_hello().ok()?.server_name().ok()?
     }
 
+    /// The whole message with its header.
+    pub(super) fn message(&self) -> &[u8] {
+        &self.message
+    }
+
     /// The message in one record.
     pub(super) fn to_record(&self) -> Vec<u8> {
         let [major, minor] = self.version;

@@ -14,6 +14,9 @@ pub(super) trait Machine {
 
     /// Whether the handshake is still going on.
     fn is_handshaking(&self) -> bool;
+
+    /// Whether the next step only gives what rustls has to write, and reads nothing.
+    fn wants_write(&self) -> bool;
 }
 
 /// What one step came to.
@@ -37,6 +40,10 @@ impl Machine for UnbufferedClientConnection {
     fn is_handshaking(&self) -> bool {
         rustls::CommonState::is_handshaking(self)
     }
+
+    fn wants_write(&self) -> bool {
+        rustls::CommonState::wants_write(self)
+    }
 }
 
 impl Machine for UnbufferedServerConnection {
@@ -46,6 +53,10 @@ impl Machine for UnbufferedServerConnection {
 
     fn is_handshaking(&self) -> bool {
         rustls::CommonState::is_handshaking(self)
+    }
+
+    fn wants_write(&self) -> bool {
+        rustls::CommonState::wants_write(self)
     }
 }
 

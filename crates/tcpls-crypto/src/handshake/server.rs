@@ -149,7 +149,7 @@ fn exchange(
         return Ok(Exchange::server(
             *codec,
             offered,
-            hello.params(),
+            hello.message(),
             &extensions,
         ));
     };
@@ -168,7 +168,7 @@ fn exchange(
     Ok(Exchange::server(
         *codec,
         offered,
-        hello.params(),
+        hello.message(),
         &extensions,
     ))
 }
