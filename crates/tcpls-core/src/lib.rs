@@ -17,6 +17,8 @@ mod sent;
 mod session;
 mod stats;
 mod stream;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod timer;
 mod token;
 mod transmit;

@@ -1,0 +1,217 @@
+//! One end of a pair: a session, its record halves, and the loop that a runtime would be.
+
+use std::{collections::VecDeque, time::Instant};
+
+use bytes::BytesMut;
+
+use super::{
+    link::{LinkConfig, Pipe, PipeEnd},
+    nonces::{NonceSequence, Nonces},
+    random::Random,
+};
+use crate::{
+    ConnectionFailure, ConnectionHandle, Event, Session, Transmit, TransmitState,
+    crypto::{RecordOpener, RecordSealer, WriteBuffer},
+};
+
+/// One of the two ends of a [`Pair`](super::Pair).
+#[derive(Debug)]
+pub struct Host {
+    /// The session, for commands of the application.
+    pub session: Session,
+    /// The events that were polled, except [`Event::TransmitReady`] and [`Event::ReadResumed`].
+    pub events: VecDeque<Event>,
+    sockets: Vec<Socket>,
+    transmit: Transmit,
+    batch: usize,
+}
+
+/// The end of one connection, in the order in which connections were made.
+#[derive(Debug)]
+struct Socket {
+    handle: ConnectionHandle,
+    sealer: RecordSealer,
+    opener: RecordOpener,
+    nonces: NonceSequence,
+    read: BytesMut,
+    write: WriteBuffer,
+    reading: Reading,
+    writing: Writing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Open,
+    Ended,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    Open,
+    /// Half-closed once everything is written.
+    LastWords,
+    Ended,
+}
+
+/// The two directions of a connection as one end sees them, and what decides their behaviour.
+#[derive(Debug)]
+pub(super) struct Surroundings<'a> {
+    pub(super) outgoing: &'a mut Pipe,
+    pub(super) incoming: &'a mut Pipe,
+    pub(super) link: &'a LinkConfig,
+    pub(super) random: &'a mut Random,
+    pub(super) nonces: &'a mut Nonces,
+    pub(super) now: Instant,
+}
+
+impl Host {
+    pub(super) fn new(session: Session, batch: usize) -> Self {
+        Self {
+            session,
+            events: VecDeque::new(),
+            sockets: Vec::new(),
+            transmit: Transmit::new(),
+            batch,
+        }
+    }
+
+    /// The handle of the connection that was made as the `index`-th, counting from 0.
+    pub fn connection(&self, index: usize) -> ConnectionHandle {
+        self.sockets.get(index).expect("no such connection").handle
+    }
+
+    /// Takes out the events so far.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        self.events.drain(..).collect()
+    }
+
+    pub(super) fn add_socket(
+        &mut self,
+        handle: ConnectionHandle,
+        sealer: RecordSealer,
+        opener: RecordOpener,
+    ) {
+        self.sockets.push(Socket {
+            handle,
+            nonces: NonceSequence::of(&sealer),
+            sealer,
+            opener,
+            read: BytesMut::new(),
+            write: WriteBuffer::new(),
+            reading: Reading::Open,
+            writing: Writing::Open,
+        });
+    }
+
+    /// The session's next deadline, as the driver would arm it.
+    pub(super) fn deadline(&self) -> Option<(Instant, crate::TimeoutReason)> {
+        self.session.poll_timeout()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.deadline().is_some_and(|(deadline, _)| deadline <= now) {
+            self.session.handle_timeout(now);
+        }
+    }
+
+    /// Moves what can be moved on one connection; returns whether anything did.
+    pub(super) fn pump(&mut self, index: usize, around: Surroundings<'_>) -> bool {
+        let Some(socket) = self.sockets.get_mut(index) else {
+            return false;
+        };
+        let Surroundings {
+            outgoing,
+            incoming,
+            link,
+            random,
+            nonces,
+            now,
+        } = around;
+        let mut moved = socket.read(
+            &mut self.session,
+            incoming,
+            random.up_to(link.largest_read),
+            now,
+        );
+        if socket.write.is_empty() && socket.writing == Writing::Open {
+            self.transmit.clear();
+            let out = &mut self.transmit;
+            let state = self
+                .session
+                .poll_transmit(socket.handle, self.batch, now, out);
+            moved |= !self.transmit.is_empty();
+            socket.seal(&self.transmit, nonces, self.session.role());
+            if matches!(state, TransmitState::ShutdownWrite | TransmitState::Close) {
+                socket.writing = Writing::LastWords;
+            }
+        }
+        moved |= socket.flush(outgoing, random.up_to(link.largest_write), now);
+        self.poll_events();
+        moved
+    }
+
+    fn poll_events(&mut self) {
+        while let Some(event) = self.session.poll_event() {
+            if !matches!(event, Event::TransmitReady(_) | Event::ReadResumed(_)) {
+                self.events.push_back(event);
+            }
+        }
+    }
+}
+
+impl Socket {
+    fn read(
+        &mut self,
+        session: &mut Session,
+        incoming: &mut Pipe,
+        most: usize,
+        now: Instant,
+    ) -> bool {
+        if self.reading == Reading::Ended || !session.wants_read(self.handle) {
+            return false;
+        }
+        let bytes = incoming.read(most);
+        let end = incoming.end(now);
+        self.read.extend_from_slice(&bytes);
+        loop {
+            match self.opener.open_next(&mut self.read) {
+                Ok(Some(record)) => session.handle_record(self.handle, record, now),
+                Ok(None) => break,
+                Err(error) => {
+                    self.reading = Reading::Ended;
+                    session.handle_open_error(self.handle, error, now);
+                    return true;
+                }
+            }
+        }
+        match end {
+            PipeEnd::Open => return !bytes.is_empty(),
+            PipeEnd::Fin(_) => session.handle_eof(self.handle, now),
+            PipeEnd::Reset => session.handle_failure(self.handle, ConnectionFailure::Reset, now),
+        }
+        self.reading = Reading::Ended;
+        true
+    }
+
+    fn seal(&mut self, transmit: &Transmit, nonces: &mut Nonces, role: crate::wire::Role) {
+        for record in &transmit.records {
+            nonces.note(role, &self.sealer, &mut self.nonces);
+            let sealed = self
+                .sealer
+                .seal(&record.plaintext(&transmit.tails), &mut self.write);
+            assert_eq!(sealed, Ok(record.sequence), "sealed out of order");
+        }
+    }
+
+    fn flush(&mut self, outgoing: &mut Pipe, most: usize, now: Instant) -> bool {
+        let pending = self.write.pending();
+        let written = outgoing.write(pending.get(..most).unwrap_or(pending), now);
+        self.write.advance(written);
+        if self.write.is_empty() && self.writing == Writing::LastWords {
+            outgoing.shutdown(now);
+            self.writing = Writing::Ended;
+            return true;
+        }
+        written > 0
+    }
+}

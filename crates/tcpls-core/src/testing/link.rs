@@ -1,0 +1,150 @@
+//! One direction of a TCP connection.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+/// How the two directions of a connection behave.
+#[derive(Debug, Clone)]
+pub struct LinkConfig {
+    /// From a write to the moment when it can be read.
+    pub latency: Duration,
+    /// Bytes between the two applications, on their way or unread, at which writes are refused.
+    pub buffer: usize,
+    /// The most bytes that one read returns; each read returns a random number up to it.
+    pub largest_read: usize,
+    /// The most bytes that one write takes; each write takes a random number up to it.
+    pub largest_write: usize,
+}
+
+impl Default for LinkConfig {
+    /// 10 ms, 256 KiB, and reads and writes as large as they come.
+    fn default() -> Self {
+        Self {
+            latency: Duration::from_millis(10),
+            buffer: 256 * 1024,
+            largest_read: usize::MAX,
+            largest_write: usize::MAX,
+        }
+    }
+}
+
+/// Bytes on their way from one application to the other.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    latency: Duration,
+    buffer: usize,
+    /// Written, with the time of arrival.
+    in_flight: VecDeque<(Instant, Vec<u8>)>,
+    /// Arrived.
+    readable: Vec<u8>,
+    held: usize,
+    end: PipeEnd,
+}
+
+/// Whether and how the pipe ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PipeEnd {
+    /// It goes on.
+    Open,
+    /// After what was written.
+    Fin(Instant),
+    /// At once; what was not read is gone.
+    Reset,
+}
+
+impl Pipe {
+    pub(super) fn new(config: &LinkConfig) -> Self {
+        Self {
+            latency: config.latency,
+            buffer: config.buffer,
+            in_flight: VecDeque::new(),
+            readable: Vec::new(),
+            held: 0,
+            end: PipeEnd::Open,
+        }
+    }
+
+    /// Takes a prefix of `bytes` and returns its length; 0 while there is no room.
+    pub(super) fn write(&mut self, bytes: &[u8], now: Instant) -> usize {
+        if self.end != PipeEnd::Open {
+            return 0;
+        }
+        let room = self.buffer.saturating_sub(self.held);
+        let taken = bytes.get(..room).unwrap_or(bytes);
+        if !taken.is_empty() {
+            self.held += taken.len();
+            self.in_flight
+                .push_back((now + self.latency, taken.to_vec()));
+        }
+        taken.len()
+    }
+
+    /// Ends the pipe after what was written.
+    pub(super) fn shutdown(&mut self, now: Instant) {
+        if self.end == PipeEnd::Open {
+            self.end = PipeEnd::Fin(now + self.latency);
+        }
+    }
+
+    /// Ends the pipe at once.
+    pub(super) fn reset(&mut self) {
+        self.end = PipeEnd::Reset;
+        self.in_flight.clear();
+        self.readable.clear();
+    }
+
+    /// Flips one bit of the bytes that were written last; returns whether there were any.
+    pub(super) fn corrupt(&mut self) -> bool {
+        match self
+            .in_flight
+            .back_mut()
+            .and_then(|(_, bytes)| bytes.last_mut())
+        {
+            Some(byte) => {
+                *byte ^= 1;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Lets arrive what is due.
+    pub(super) fn arrive(&mut self, now: Instant) {
+        while self.in_flight.front().is_some_and(|(at, _)| *at <= now) {
+            if let Some((_, bytes)) = self.in_flight.pop_front() {
+                self.readable.extend(bytes);
+            }
+        }
+    }
+
+    /// At most `max` of the bytes that arrived.
+    pub(super) fn read(&mut self, max: usize) -> Vec<u8> {
+        let rest = self.readable.split_off(max.min(self.readable.len()));
+        let taken = std::mem::replace(&mut self.readable, rest);
+        self.held -= taken.len();
+        taken
+    }
+
+    /// How the pipe has ended for its reader, who has read everything before.
+    pub(super) fn end(&self, now: Instant) -> PipeEnd {
+        match self.end {
+            PipeEnd::Fin(at) if at > now || !self.is_empty() => PipeEnd::Open,
+            end @ (PipeEnd::Open | PipeEnd::Fin(_) | PipeEnd::Reset) => end,
+        }
+    }
+
+    /// When something arrives next.
+    pub(super) fn next_arrival(&self, now: Instant) -> Option<Instant> {
+        let end = match self.end {
+            PipeEnd::Fin(at) if at > now => Some(at),
+            PipeEnd::Open | PipeEnd::Fin(_) | PipeEnd::Reset => None,
+        };
+        self.in_flight.front().map(|(at, _)| *at).or(end)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.in_flight.is_empty() && self.readable.is_empty()
+    }
+}

@@ -1,0 +1,308 @@
+//! Two sessions and the network between them.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    clock::Clock,
+    host::{Host, Surroundings},
+    link::{LinkConfig, Pipe},
+    nonces::Nonces,
+    random::Random,
+};
+use crate::{
+    ConnectionStart, Session, SessionConfig, TimeoutReason,
+    crypto::{Backend, DirectionKeys, RecordOpener, RecordSealer, Suite},
+    wire::{ConnectionId, RecordSequence, Role},
+};
+
+/// What a [`Pair`] is made of.
+#[derive(Debug, Clone, Default)]
+pub struct PairConfig {
+    /// Decides the secrets, and how bytes are cut up.
+    pub seed: u64,
+    /// The client's session.
+    pub client: SessionConfig,
+    /// The server's session.
+    pub server: SessionConfig,
+    /// The first connection, and every further one that is not given its own.
+    pub link: LinkConfig,
+    /// The number of the client's first record, as after a handshake that handed over late.
+    pub first_from_client: u64,
+    /// The same for the server, say after tickets.
+    pub first_from_server: u64,
+}
+
+/// A client and a server whose handshake is done, on a virtual clock.
+#[derive(Debug)]
+pub struct Pair {
+    /// The client.
+    pub client: Host,
+    /// The server.
+    pub server: Host,
+    /// The time for both.
+    pub clock: Clock,
+    wires: Vec<Wire>,
+    keys: Keys,
+    random: Random,
+    nonces: Nonces,
+}
+
+/// The two directions of one connection.
+#[derive(Debug)]
+struct Wire {
+    link: LinkConfig,
+    to_server: Pipe,
+    to_client: Pipe,
+}
+
+#[derive(Debug)]
+struct Keys {
+    client: Arc<DirectionKeys>,
+    server: Arc<DirectionKeys>,
+}
+
+/// Bytes of plaintext that a host asks for at a time.
+const BATCH: usize = 128 * 1024;
+
+impl Pair {
+    /// A pair with its first connection.
+    pub fn new(config: PairConfig) -> Self {
+        let clock = Clock::new();
+        let mut random = Random::new(config.seed);
+        let mut keys = || {
+            let secret = random.bytes();
+            DirectionKeys::from_traffic_secret(Suite::Aes128Gcm, Backend::default(), &secret)
+                .map(Arc::new)
+                .expect("32 bytes are a secret of this suite")
+        };
+        let keys = Keys {
+            client: keys(),
+            server: keys(),
+        };
+        let host = |role, config| Host::new(Session::new(role, config, clock.now()), BATCH);
+        let mut pair = Self {
+            client: host(Role::Client, config.client),
+            server: host(Role::Server, config.server),
+            clock,
+            wires: Vec::new(),
+            keys,
+            random,
+            nonces: Nonces::default(),
+        };
+        let first = (config.first_from_client, config.first_from_server);
+        pair.add(ConnectionId::FIRST, config.link, first);
+        pair
+    }
+
+    /// A pair with the defaults.
+    pub fn seeded(seed: u64) -> Self {
+        Self::new(PairConfig {
+            seed,
+            ..PairConfig::default()
+        })
+    }
+
+    /// Adds a connection that has joined; returns its index.
+    pub fn join(&mut self, id: ConnectionId, link: LinkConfig) -> usize {
+        self.add(id, link, (0, 0))
+    }
+
+    /// Moves everything that can be moved now, then lets the time pass until something happens.
+    /// Returns false, and lets no time pass, when nothing will: nothing is on its way and nobody
+    /// waits, except for an idle session to time out or to be kept alive.
+    pub fn step(&mut self) -> bool {
+        self.settle();
+        match self.next_event() {
+            Some(at) => {
+                self.pass(at);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Steps until nothing happens any more.
+    pub fn drive(&mut self) {
+        for _ in 0..1_000_000 {
+            if !self.step() {
+                return;
+            }
+        }
+        panic!("the pair does not come to rest");
+    }
+
+    /// Steps for this long, idle time-outs included, and ends exactly then.
+    pub fn drive_for(&mut self, time: Duration) {
+        let end = self.clock.now() + time;
+        loop {
+            self.settle();
+            let next = [self.client.deadline(), self.server.deadline()]
+                .into_iter()
+                .flatten()
+                .map(|(at, _)| at)
+                .chain(self.next_arrival())
+                .min()
+                .filter(|at| *at <= end);
+            self.pass(next.unwrap_or(end));
+            if next.is_none() {
+                return self.settle();
+            }
+        }
+    }
+
+    /// Moves everything that can be moved without time passing.
+    pub fn settle(&mut self) {
+        let now = self.clock.now();
+        let mut moved = true;
+        while moved {
+            moved = false;
+            for (index, wire) in self.wires.iter_mut().enumerate() {
+                let (random, nonces) = (&mut self.random, &mut self.nonces);
+                let Wire {
+                    link,
+                    to_server,
+                    to_client,
+                } = wire;
+                to_server.arrive(now);
+                to_client.arrive(now);
+                moved |= self.client.pump(
+                    index,
+                    Surroundings {
+                        outgoing: &mut *to_server,
+                        incoming: &mut *to_client,
+                        link,
+                        random: &mut *random,
+                        nonces: &mut *nonces,
+                        now,
+                    },
+                );
+                moved |= self.server.pump(
+                    index,
+                    Surroundings {
+                        outgoing: to_client,
+                        incoming: to_server,
+                        link,
+                        random,
+                        nonces,
+                        now,
+                    },
+                );
+            }
+        }
+    }
+
+    /// Breaks a connection: both ends see a reset, and what was not read is gone.
+    pub fn reset(&mut self, index: usize) {
+        let wire = self.wire(index);
+        wire.to_server.reset();
+        wire.to_client.reset();
+    }
+
+    /// Ends what `role` sends on a connection, below the protection: a FIN that nobody vouches for.
+    pub fn cut(&mut self, index: usize, role: Role) {
+        let now = self.clock.now();
+        self.pipe(index, role).shutdown(now);
+    }
+
+    /// Flips a bit of what `role` sent last; returns whether anything of it was on its way.
+    pub fn corrupt(&mut self, index: usize, role: Role) -> bool {
+        self.pipe(index, role).corrupt()
+    }
+
+    /// The host of this side.
+    pub fn host(&mut self, role: Role) -> &mut Host {
+        match role {
+            Role::Client => &mut self.client,
+            Role::Server => &mut self.server,
+        }
+    }
+
+    /// How many records were sealed, by both; that no nonce repeated is checked at each.
+    pub fn records_sealed(&self) -> usize {
+        self.nonces.count()
+    }
+
+    fn add(&mut self, id: ConnectionId, link: LinkConfig, first: (u64, u64)) -> usize {
+        let first = (
+            RecordSequence::from_wire(first.0),
+            RecordSequence::from_wire(first.1),
+        );
+        let now = self.clock.now();
+        for (host, keys, (sent, received)) in [
+            (
+                &mut self.client,
+                (&self.keys.client, &self.keys.server),
+                first,
+            ),
+            (
+                &mut self.server,
+                (&self.keys.server, &self.keys.client),
+                (first.1, first.0),
+            ),
+        ] {
+            let start = ConnectionStart {
+                id,
+                first_sent: sent,
+                first_received: received,
+            };
+            let handle = host.session.add_connection(start, now);
+            let sealer = RecordSealer::new(Arc::clone(keys.0), id, sent);
+            let opener = RecordOpener::new(Arc::clone(keys.1), id, received);
+            let (sealer, opener) = sealer
+                .and_then(|sealer| Ok((sealer, opener?)))
+                .expect("keys");
+            host.add_socket(handle, sealer, opener);
+        }
+        let (to_server, to_client) = (Pipe::new(&link), Pipe::new(&link));
+        self.wires.push(Wire {
+            link,
+            to_server,
+            to_client,
+        });
+        self.wires.len() - 1
+    }
+
+    /// When something happens next, apart from what only silence brings about.
+    fn next_event(&self) -> Option<Instant> {
+        let matters = |(_, reason): &(Instant, TimeoutReason)| {
+            !matches!(reason, TimeoutReason::Idle | TimeoutReason::KeepAlive)
+        };
+        let deadlines = [self.client.deadline(), self.server.deadline()];
+        let deadlines = deadlines
+            .into_iter()
+            .flatten()
+            .filter(matters)
+            .map(|(at, _)| at);
+        deadlines.chain(self.next_arrival()).min()
+    }
+
+    fn next_arrival(&self) -> Option<Instant> {
+        let now = self.clock.now();
+        let pipes = self
+            .wires
+            .iter()
+            .flat_map(|wire| [&wire.to_server, &wire.to_client]);
+        pipes.filter_map(|pipe| pipe.next_arrival(now)).min()
+    }
+
+    fn pass(&mut self, at: Instant) {
+        self.clock.advance_to(at);
+        self.client.handle_timeout(self.clock.now());
+        self.server.handle_timeout(self.clock.now());
+    }
+
+    fn wire(&mut self, index: usize) -> &mut Wire {
+        self.wires.get_mut(index).expect("no such connection")
+    }
+
+    fn pipe(&mut self, index: usize, from: Role) -> &mut Pipe {
+        let wire = self.wire(index);
+        match from {
+            Role::Client => &mut wire.to_server,
+            Role::Server => &mut wire.to_client,
+        }
+    }
+}

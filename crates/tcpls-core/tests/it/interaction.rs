@@ -1,0 +1,357 @@
+//! Any interleaving of what applications do, over any cutting of the bytes: every byte of every
+//! stream once and in order, on both sides.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use proptest::prelude::*;
+use tcpls_core::{
+    CloseReason, Event, OpenError, ReadError, SessionConfig, StreamAnnouncement, WriteError,
+    testing::{LinkConfig, Pair, PairConfig},
+    wire::{Role, StreamId},
+};
+
+use crate::talk::pattern;
+
+/// One call of an application; streams are chosen among those that it knows.
+#[derive(Debug, Clone, Copy)]
+enum Op {
+    Open,
+    Accept,
+    Write { stream: usize, len: usize },
+    WriteChunk { stream: usize, len: usize },
+    Finish { stream: usize },
+    Read { stream: usize, most: usize },
+    DropSend { stream: usize },
+    DropRecv { stream: usize },
+    Ping,
+    Step,
+}
+
+/// What one side knows of one stream.
+#[derive(Debug, Default, Clone)]
+struct Half {
+    written: usize,
+    sending: Sending,
+    read: usize,
+    receiving: Receiving,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    #[default]
+    Open,
+    Finished,
+    Dropped,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Receiving {
+    #[default]
+    Open,
+    Ended,
+    Dropped,
+}
+
+struct Game {
+    pair: Pair,
+    known: [BTreeMap<StreamId, Half>; 2],
+}
+
+fn side(role: Role) -> usize {
+    usize::from(role == Role::Server)
+}
+
+impl Game {
+    fn new(pair: Pair) -> Self {
+        Self {
+            pair,
+            known: [BTreeMap::new(), BTreeMap::new()],
+        }
+    }
+
+    fn play(&mut self, role: Role, op: Op) {
+        match op {
+            Op::Open => match self.pair.host(role).session.open_bi() {
+                Ok(id) => drop(self.known[side(role)].insert(id, Half::default())),
+                Err(OpenError::Blocked | OpenError::StreamLimit) => {}
+                Err(error) => panic!("{error}"),
+            },
+            Op::Accept => {
+                if let Some(id) = self.pair.host(role).session.accept_bi() {
+                    let earlier = self.known[side(role)].insert(id, Half::default());
+                    assert!(earlier.is_none(), "accepted twice");
+                }
+            }
+            Op::Write { stream, len } => self.write(role, stream, len, |session, id, data| {
+                session.send(id).write(data)
+            }),
+            Op::WriteChunk { stream, len } => self.write(role, stream, len, |session, id, data| {
+                session.send(id).write_chunk(&mut data.to_vec().into())
+            }),
+            Op::Finish { stream } => {
+                if let Some(id) = self.choose(role, stream) {
+                    let half = self.known[side(role)].get_mut(&id).unwrap();
+                    let finished = self.pair.host(role).session.send(id).finish();
+                    assert_eq!(finished.is_ok(), half.sending == Sending::Open);
+                    if finished.is_ok() {
+                        half.sending = Sending::Finished;
+                    }
+                }
+            }
+            Op::Read { stream, most } => {
+                if let Some(id) = self.choose(role, stream) {
+                    self.read(role, id, most);
+                }
+            }
+            Op::DropSend { stream } => {
+                if let Some(id) = self.choose(role, stream) {
+                    self.pair.host(role).session.drop_send(id);
+                    let half = self.known[side(role)].get_mut(&id).unwrap();
+                    if half.sending == Sending::Open {
+                        half.sending = Sending::Dropped;
+                    }
+                }
+            }
+            Op::DropRecv { stream } => {
+                if let Some(id) = self.choose(role, stream) {
+                    self.pair.host(role).session.drop_recv(id);
+                    self.known[side(role)].get_mut(&id).unwrap().receiving = Receiving::Dropped;
+                }
+            }
+            Op::Ping => {
+                let host = self.pair.host(role);
+                let connection = host.connection(0);
+                host.session.ping(connection);
+            }
+            Op::Step => drop(self.pair.step()),
+        }
+    }
+
+    fn write(
+        &mut self,
+        role: Role,
+        stream: usize,
+        len: usize,
+        call: impl Fn(&mut tcpls_core::Session, StreamId, &[u8]) -> Result<usize, WriteError>,
+    ) {
+        let Some(id) = self.choose(role, stream) else {
+            return;
+        };
+        let half = self.known[side(role)].get_mut(&id).unwrap();
+        let data = pattern(id, role, half.written, len);
+        match call(&mut self.pair.host(role).session, id, &data) {
+            Ok(written) => {
+                assert_eq!(half.sending, Sending::Open);
+                half.written += written;
+            }
+            Err(WriteError::Blocked) => assert_eq!(half.sending, Sending::Open),
+            Err(WriteError::Finished) => assert_ne!(half.sending, Sending::Open),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Reads once; returns whether that brought anything.
+    fn read(&mut self, role: Role, id: StreamId, most: usize) -> bool {
+        let half = self.known[side(role)].get_mut(&id).unwrap();
+        match self.pair.host(role).session.recv(id).read_chunk(most) {
+            Ok(Some(bytes)) => {
+                assert!(bytes.len() <= most.max(1) && !bytes.is_empty());
+                let expected = pattern(id, role.peer(), half.read, bytes.len());
+                assert!(bytes == expected, "wrong bytes at {} of {id:?}", half.read);
+                half.read += bytes.len();
+                true
+            }
+            // A stream that is over reads as ended, also when it was dropped.
+            Ok(None) if half.receiving == Receiving::Dropped => false,
+            Ok(None) => {
+                half.receiving = Receiving::Ended;
+                let writer = &self.known[side(role.peer())][&id];
+                assert_eq!(writer.sending, Sending::Finished, "an end that nobody set");
+                assert_eq!(self.known[side(role)][&id].read, writer.written);
+                false
+            }
+            Err(ReadError::Blocked) => false,
+            Err(ReadError::Stopped) => {
+                assert_eq!(half.receiving, Receiving::Dropped);
+                false
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Lets everything arrive: both read all they can until nothing moves.
+    fn come_to_rest(&mut self) {
+        loop {
+            let mut moved = self.pair.step();
+            for role in [Role::Client, Role::Server] {
+                self.play(role, Op::Accept);
+                let ids: Vec<_> = self.known[side(role)].keys().copied().collect();
+                for id in ids {
+                    while self.read(role, id, usize::MAX) {
+                        moved = true;
+                    }
+                }
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    fn finish_and_check(mut self) {
+        for role in [Role::Client, Role::Server] {
+            while self.pair.host(role).session.accept_bi().is_some_and(|id| {
+                self.known[side(role)].insert(id, Half::default());
+                true
+            }) {}
+        }
+        self.come_to_rest();
+        for role in [Role::Client, Role::Server] {
+            for index in 0..self.known[side(role)].len() {
+                let id = *self.known[side(role)].keys().nth(index).unwrap();
+                if self.known[side(role)][&id].sending == Sending::Open {
+                    self.play(role, Op::Finish { stream: index });
+                }
+            }
+        }
+        self.come_to_rest();
+        for role in [Role::Client, Role::Server] {
+            let stats = self.pair.host(role).session.stats();
+            assert_eq!(
+                (stats.bytes_unread, stats.bytes_unacked),
+                (0, 0),
+                "{role:?}"
+            );
+            for (id, half) in &self.known[side(role)] {
+                let Some(writer) = self.known[side(role.peer())].get(id) else {
+                    panic!("{id:?} was opened and never accepted");
+                };
+                let expected = match (half.receiving, writer.sending) {
+                    (Receiving::Dropped, _) => continue,
+                    (receiving, Sending::Finished) => {
+                        assert_eq!(receiving, Receiving::Ended, "{id:?} at {role:?}");
+                        writer.written
+                    }
+                    (receiving, Sending::Open | Sending::Dropped) => {
+                        assert_eq!(receiving, Receiving::Open, "an end that nobody set");
+                        writer.written
+                    }
+                };
+                assert_eq!(half.read, expected, "{id:?} at {role:?}");
+            }
+        }
+        self.close_and_check();
+    }
+
+    fn close_and_check(mut self) {
+        let now = self.pair.clock.now();
+        self.pair.client.session.close(now);
+        self.pair.drive();
+        let last = |role, pair: &mut Pair| pair.host(role).take_events().pop();
+        assert_eq!(
+            last(Role::Client, &mut self.pair),
+            Some(Event::Closed(CloseReason::LocalClose)),
+        );
+        assert_eq!(
+            last(Role::Server, &mut self.pair),
+            Some(Event::Closed(CloseReason::PeerClose)),
+        );
+    }
+
+    fn choose(&self, role: Role, stream: usize) -> Option<StreamId> {
+        let known = &self.known[side(role)];
+        known.keys().nth(stream % known.len().max(1)).copied()
+    }
+}
+
+fn ops() -> impl Strategy<Value = Vec<(Role, Op)>> {
+    let stream = 0_usize..6;
+    let op = prop_oneof![
+        2 => Just(Op::Open),
+        2 => Just(Op::Accept),
+        5 => (stream.clone(), 0_usize..40_000).prop_map(|(stream, len)| Op::Write { stream, len }),
+        2 => (stream.clone(), 0_usize..40).prop_map(|(stream, len)| Op::Write { stream, len }),
+        2 => (stream.clone(), 0_usize..40_000)
+            .prop_map(|(stream, len)| Op::WriteChunk { stream, len }),
+        1 => stream.clone().prop_map(|stream| Op::Finish { stream }),
+        4 => (stream.clone(), 1_usize..30_000).prop_map(|(stream, most)| Op::Read { stream, most }),
+        1 => stream.clone().prop_map(|stream| Op::DropSend { stream }),
+        1 => stream.prop_map(|stream| Op::DropRecv { stream }),
+        1 => Just(Op::Ping),
+        8 => Just(Op::Step),
+    ];
+    let role = prop_oneof![Just(Role::Client), Just(Role::Server)];
+    proptest::collection::vec((role, op), 1..80)
+}
+
+fn config() -> impl Strategy<Value = SessionConfig> {
+    let limits = (
+        1_usize..100_000,
+        1_usize..300_000,
+        0_usize..60_000,
+        1_u32..6,
+    );
+    let rest = (any::<bool>(), 0_usize..5000, 1_u32..20, 1_u64..200);
+    (limits, rest).prop_map(|((stream, session, unread, streams), rest)| {
+        let (announced, copy_below, ack_after, key_update) = rest;
+        let mut config = SessionConfig::new();
+        config
+            .stream_send_buffer(stream)
+            .session_send_buffer(session)
+            .unread_soft_cap(unread)
+            .own_streams(streams)
+            .copy_below(copy_below)
+            .ack_after_records(ack_after)
+            .key_update_after(key_update);
+        // With the data alone, a stream without data would not be accepted.
+        let _ = announced;
+        config.announcement(StreamAnnouncement::AtOpen);
+        config
+    })
+}
+
+fn link() -> impl Strategy<Value = LinkConfig> {
+    (
+        0_u64..50,
+        1_usize..100_000,
+        200_usize..40_000,
+        200_usize..40_000,
+    )
+        .prop_map(
+            |(latency, buffer, largest_read, largest_write)| LinkConfig {
+                latency: Duration::from_millis(latency),
+                buffer: buffer.max(50),
+                largest_read,
+                largest_write,
+            },
+        )
+}
+
+fn pairs() -> impl Strategy<Value = PairConfig> {
+    let firsts = (0_u64..3, 0_u64..5);
+    (any::<u64>(), config(), config(), link(), firsts).prop_map(
+        |(seed, client, server, link, (first_from_client, first_from_server))| PairConfig {
+            seed,
+            client,
+            server,
+            link,
+            first_from_client,
+            first_from_server,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    /// R6: streams are independent byte streams, whatever happens around them. A-26: keys change at
+    /// any moment.
+    #[test]
+    fn every_byte_arrives_once_and_in_order(config in pairs(), ops in ops()) {
+        let mut game = Game::new(Pair::new(config));
+        for (role, op) in ops {
+            game.play(role, op);
+        }
+        game.finish_and_check();
+    }
+}
