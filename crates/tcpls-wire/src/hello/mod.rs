@@ -6,12 +6,15 @@
 mod client_hello;
 mod encrypted_extensions;
 mod extension_list;
+pub mod join;
+mod registry;
 mod rewrite;
 mod server_hello;
 
 pub use client_hello::{ClientHello, ClientOffer};
 pub use encrypted_extensions::{EncryptedExtensions, Offered, ServerAnswer};
 pub use extension_list::ExtensionList;
+pub use registry::{CipherSuite, NamedGroup};
 pub use rewrite::{insert_extensions, strip_extensions};
 pub use server_hello::ServerHello;
 
