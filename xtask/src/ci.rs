@@ -16,7 +16,7 @@ struct Step {
 
 /// In order: what is quick to run and quick to break comes first, the tests come last, so that
 /// the output ends with the closing line of the test runner.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step {
         name: "format",
         run: format,
@@ -36,6 +36,10 @@ const STEPS: [Step; 9] = [
     Step {
         name: "clippy-rustcrypto",
         run: clippy_rustcrypto,
+    },
+    Step {
+        name: "clippy-interop",
+        run: interop::clippy,
     },
     Step {
         name: "docs",

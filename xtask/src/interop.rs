@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::Verdict;
 use crate::openssl::OpenSsl;
-use crate::process::{cargo, run, show};
+use crate::process::{cargo, run};
 
 /// The package that holds the scenarios.
 const PACKAGE: &str = "tcpls-interop";
@@ -22,40 +22,42 @@ const SECOND_BACKEND: &str = "rustcrypto";
 /// Where OpenSSL is missing and cannot be installed, the scenarios that need it are skipped, and
 /// say so.
 pub(crate) fn run_scenarios(arguments: &[OsString]) -> Result<Verdict> {
-    let openssl = OpenSsl::find_or_install();
+    let selection = selection();
+    run(cargo(["build", "--quiet"]).args(&selection))?;
+    let outcome = run(cargo(["run", "--quiet"])
+        .args(&selection)
+        .arg("--")
+        .args(arguments));
+    if let Err(error) = outcome {
+        println!("interop: {error:#}");
+        return Ok(Verdict::Violated);
+    }
+    Ok(Verdict::Clean)
+}
+
+/// Lints the scenarios with all the peers that this machine can build.
+pub(crate) fn clippy() -> Result<Verdict> {
+    let mut command = cargo(["clippy", "--all-targets", "--locked"]);
+    run(command.args(selection()).args(["--", "-D", "warnings"]))?;
+    Ok(Verdict::Clean)
+}
+
+/// The arguments that select the package with every feature that can be built here.
+fn selection() -> Vec<String> {
     let mut features = vec![SECOND_BACKEND];
-    match &openssl.library {
+    match OpenSsl::find_or_install().library {
         Some(version) => {
-            println!("interop: building a peer on OpenSSL's library {version}");
+            println!("interop: with a peer on OpenSSL's library {version}");
             features.push(OPENSSL_PEER);
         }
         None => println!("interop: no OpenSSL headers, so no peer on OpenSSL's library"),
     }
-    let features = features.join(",");
-    run(&mut cargo([
-        "build",
-        "--quiet",
+    [
         "--package",
         PACKAGE,
         "--features",
-        features.as_str(),
-    ]))?;
-    let mut command = cargo([
-        "run",
-        "--quiet",
-        "--package",
-        PACKAGE,
-        "--features",
-        features.as_str(),
-        "--",
-    ]);
-    command.args(arguments);
-    match run(&mut command) {
-        Ok(()) => Ok(Verdict::Clean),
-        Err(error) => {
-            println!("interop: {error:#}");
-            println!("interop: {}", show(&command));
-            Ok(Verdict::Violated)
-        }
-    }
+        features.join(",").as_str(),
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }
