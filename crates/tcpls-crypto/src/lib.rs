@@ -23,6 +23,8 @@ mod provider;
 mod seal;
 mod secrets;
 mod suite;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod write_buffer;
 
 pub use aead::Backend;
