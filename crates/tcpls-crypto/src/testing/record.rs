@@ -93,17 +93,17 @@ pub fn sealed(data: &[u8]) {
         return;
     }
     let mut out = vec![0xee; record.len()];
-    let opened = opener.open_into(&record, &mut out);
-    assert_eq!(opened.map(|opened| opened.len), Ok(content.len()));
+    let into = opener.open_into(&record, &mut out);
+    assert_eq!(into.map(|into| into.len), Ok(content.len()));
     assert_eq!(out.get(..content.len()), Some(content));
 
     let Some((_, mut opener)) = ends(*suite) else {
         return;
     };
-    let opened = opener.open_next(&mut BytesMut::from(record.as_slice()));
-    let content_type = ContentType::ApplicationData;
-    let opened = opened.map(|record| record.map(|record| (record.content_type, record.payload)));
-    assert_eq!(opened, Ok(Some((content_type, content.to_vec().into()))));
+    let found = opener.open_next(&mut BytesMut::from(record.as_slice()));
+    let found = found.map(|found| found.map(|record| (record.content_type, record.payload)));
+    let expected = (ContentType::ApplicationData, content.to_vec().into());
+    assert_eq!(found, Ok(Some(expected)));
 }
 
 /// Flips the bit of a record that the first two bytes of the input name: nothing comes out.
@@ -130,7 +130,7 @@ pub fn tampered(data: &[u8]) {
     *byte ^= 1 << (bit % 8);
     match opener.open_next(&mut BytesMut::from(record.as_slice())) {
         Ok(None) => assert_eq!(deframe(&record), Ok(None)),
-        Ok(Some(opened)) => assert_eq!(None, Some(opened), "bit {bit} changes nothing"),
+        Ok(Some(found)) => assert_eq!(None, Some(found), "bit {bit} changes nothing"),
         Err(error) => assert!(
             matches!(error, OpenError::NotAuthentic(_)),
             "bit {bit} is the peer's fault: {error}"
