@@ -21,6 +21,9 @@ pub enum Event {
     Readable(StreamId),
     /// A write on this stream returned `Blocked` and may now succeed.
     Writable(StreamId),
+    /// Everything written to this stream was given out, after
+    /// [`SendStream::poll_sent`](crate::SendStream::poll_sent) said that it was not.
+    Sent(StreamId),
     /// The peer has all bytes of this stream and its end.
     SendAcked(StreamId),
     /// [`Session::wants_read`](crate::Session::wants_read) was false for this connection and is true.

@@ -54,6 +54,7 @@ pub(super) fn poll(
             }
         }
     }
+    session.streams.wake_drained(&mut session.events);
     let state = if wants(session, c) {
         TransmitState::More
     } else {

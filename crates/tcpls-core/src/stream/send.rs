@@ -42,9 +42,11 @@ pub(crate) enum Announcement {
 /// What a local writer waits for the peer's acknowledgments for (reading A-34 a).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Waiting {
-    pub(crate) for_room: Room,
+    pub(crate) room: Room,
     /// The writer wants to know when the peer has everything.
-    pub(crate) for_end: bool,
+    pub(crate) end: bool,
+    /// The writer wants to know when nothing is left unsent, which is up to this side.
+    pub(crate) sent: bool,
 }
 
 /// Which limit a write ran into.
@@ -136,9 +138,9 @@ impl SendHalf {
 }
 
 impl Waiting {
-    /// How many things that are.
+    /// How many acknowledgments that are.
     pub(crate) fn count(self) -> usize {
-        usize::from(self.for_room != Room::Enough) + usize::from(self.for_end)
+        usize::from(self.room != Room::Enough) + usize::from(self.end)
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Sending {
     ready: ReadyQueue,
     /// Streams whose writer waits for room of the session.
     blocked: VecDeque<StreamId>,
+    /// Streams whose writer waited until nothing was left unsent, which is now so.
+    drained: Vec<StreamId>,
     bytes_retransmitted: u64,
     frames_retransmitted: u64,
 }
@@ -41,6 +43,7 @@ impl Sending {
             finishing: 0,
             ready: ReadyQueue::default(),
             blocked: VecDeque::new(),
+            drained: Vec::new(),
             bytes_retransmitted: 0,
             frames_retransmitted: 0,
         }
@@ -92,11 +95,25 @@ impl Sending {
         if half.state.is_done() {
             return true;
         }
-        if !half.waiting.for_end {
-            half.waiting.for_end = true;
+        if !half.waiting.end {
+            half.waiting.end = true;
             self.waiting += 1;
         }
         false
+    }
+
+    /// Whether nothing waits to be given out; if something does, the writer waits for that.
+    pub(crate) fn poll_sent(half: &mut SendHalf) -> bool {
+        let sent = half.next_len().is_none();
+        half.waiting.sent = !sent;
+        sent
+    }
+
+    /// Tells writers that waited for the last of their data to be given out.
+    pub(crate) fn wake_drained(&mut self, events: &mut EventQueue) {
+        for id in self.drained.drain(..) {
+            events.push(Event::Sent(id));
+        }
     }
 
     /// The application left; returns whether that leaves the stream unfinished.
@@ -155,6 +172,9 @@ impl Sending {
                 self.ready.keep(id);
             } else {
                 half.place = QueuePlace::Out;
+                if std::mem::take(&mut half.waiting.sent) {
+                    self.drained.push(id);
+                }
             }
             return Some(frame);
         }
@@ -175,7 +195,7 @@ impl Sending {
     ) -> bool {
         let acked = half.on_acked(sent);
         self.held -= acked.freed;
-        if half.waiting.for_room == Room::OfStream && acked.freed > 0 {
+        if half.waiting.room == Room::OfStream && acked.freed > 0 {
             self.stop_waiting_for_room(half);
             events.push(Event::Writable(sent.stream));
         }
@@ -216,7 +236,7 @@ impl Sending {
             let Some(half) = streams.get_mut(&id).map(|stream| &mut stream.send) else {
                 continue;
             };
-            if half.waiting.for_room == Room::OfSession {
+            if half.waiting.room == Room::OfSession {
                 self.stop_waiting_for_room(half);
                 promised += MAX_PIECE;
                 events.push(Event::Writable(id));
@@ -268,7 +288,7 @@ impl Sending {
         let room = self.room(half);
         if room > 0 || wanted == 0 {
             // Who is in line for room of the session stays there: it costs one event too many.
-            if half.waiting.for_room == Room::OfStream {
+            if half.waiting.room == Room::OfStream {
                 self.stop_waiting_for_room(half);
             }
             return Ok(room.min(wanted));
@@ -278,12 +298,12 @@ impl Sending {
     }
 
     fn wait_for_room(&mut self, id: StreamId, half: &mut SendHalf) {
-        if half.waiting.for_room == Room::Enough {
+        if half.waiting.room == Room::Enough {
             self.waiting += 1;
-            half.waiting.for_room = Room::OfStream;
+            half.waiting.room = Room::OfStream;
         }
-        if self.held >= self.session_limit && half.waiting.for_room == Room::OfStream {
-            half.waiting.for_room = Room::OfSession;
+        if self.held >= self.session_limit && half.waiting.room == Room::OfStream {
+            half.waiting.room = Room::OfSession;
             self.blocked.push_back(id);
         }
     }
@@ -298,7 +318,7 @@ impl Sending {
     }
 
     fn stop_waiting_for_room(&mut self, half: &mut SendHalf) {
-        if std::mem::take(&mut half.waiting.for_room) != Room::Enough {
+        if std::mem::take(&mut half.waiting.room) != Room::Enough {
             self.waiting -= 1;
         }
     }

@@ -176,6 +176,25 @@ impl Streams {
         }
     }
 
+    /// Whether nothing of this stream waits to be given out; if something does, a writer waits.
+    pub(crate) fn poll_sent(&mut self, id: StreamId) -> Result<bool, WriteError> {
+        let opened = self.was_opened(id);
+        let sent = match self.map.get_mut(&id) {
+            Some(stream) => Sending::poll_sent(&mut stream.send),
+            None if opened => true,
+            None => return Err(WriteError::UnknownStream),
+        };
+        match self.phase {
+            Phase::Over(reason) if !sent => Err(WriteError::Lost(reason)),
+            Phase::Open | Phase::Closing | Phase::Over(_) => Ok(sent),
+        }
+    }
+
+    /// Reports streams that a writer waited for and that have nothing left to give out.
+    pub(crate) fn wake_drained(&mut self, events: &mut EventQueue) {
+        self.sending.wake_drained(events);
+    }
+
     /// Bytes that a write would take.
     pub(crate) fn capacity(&mut self, id: StreamId) -> usize {
         self.writable(id)

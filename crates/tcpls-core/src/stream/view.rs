@@ -62,6 +62,13 @@ impl<'a> SendStream<'a> {
         self.streams.poll_acked(self.id)
     }
 
+    /// Whether everything written, and the end if there is one, was given out by
+    /// [`poll_transmit`](crate::Session::poll_transmit). When it was not,
+    /// [`Event::Sent`](crate::Event::Sent) says when to ask again.
+    pub fn poll_sent(&mut self) -> Result<bool, WriteError> {
+        self.streams.poll_sent(self.id)
+    }
+
     /// Bytes that a write would take now.
     pub fn capacity(&mut self) -> usize {
         self.streams.capacity(self.id)

@@ -1,0 +1,170 @@
+//! Configuration of clients and servers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::RootCertStore;
+use rustls::crypto::SecureRandom;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tcpls_core::SessionConfig;
+use tcpls_core::crypto::{Backend, Options, TlsClient, TlsServer};
+use tcpls_core::wire::token::TOKEN_LENGTH;
+use tcpls_core::wire::{ExtensionCodec, Token};
+
+use crate::error::{ConnectError, InvalidConfig};
+
+/// What clients and servers share: limits and delays of sessions, and how they start.
+///
+/// The defaults are meant for production.
+#[derive(Clone, Debug)]
+pub struct TransportConfig {
+    pub(crate) session: SessionConfig,
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) codec: ExtensionCodec,
+    pub(crate) backend: Backend,
+}
+
+impl Default for TransportConfig {
+    fn default() -> Self {
+        Self {
+            session: SessionConfig::default(),
+            handshake_timeout: Duration::from_secs(10),
+            codec: ExtensionCodec::default(),
+            backend: Backend::default(),
+        }
+    }
+}
+
+impl TransportConfig {
+    /// Limits and delays inside a session; see [`SessionConfig`] for what each costs.
+    pub fn session(&mut self, session: SessionConfig) -> &mut Self {
+        self.session = session;
+        self
+    }
+
+    /// How long a handshake may take from the first byte to the last; default 10 s. Longer keeps
+    /// sockets of silent peers longer.
+    pub fn handshake_timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Code points and token form of the TLS extensions. The draft assigns none, so both ends
+    /// must be configured alike; the default is in TLS's private range.
+    pub fn extension_codec(&mut self, codec: ExtensionCodec) -> &mut Self {
+        self.codec = codec;
+        self
+    }
+
+    /// Which library protects records; default aws-lc-rs where it is compiled in.
+    pub fn backend(&mut self, backend: Backend) -> &mut Self {
+        self.backend = backend;
+        self
+    }
+
+    pub(crate) fn handshake_options(&self) -> Options {
+        Options {
+            codec: self.codec,
+            backend: self.backend,
+            limits: None,
+        }
+    }
+}
+
+/// Configuration of the client side.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    pub(crate) tls: TlsClient,
+    pub(crate) transport: Arc<TransportConfig>,
+}
+
+impl ClientConfig {
+    /// Uses a rustls configuration of the caller's: roots, verifier, client certificate, ALPN,
+    /// resumption and key log all work as in rustls.
+    ///
+    /// # Errors
+    /// [`InvalidConfig::Provider`] unless it was built on [`provider`](crate::provider).
+    pub fn new(tls: &Arc<rustls::ClientConfig>) -> Result<Self, InvalidConfig> {
+        Ok(Self {
+            tls: TlsClient::new(tls)?,
+            transport: Arc::default(),
+        })
+    }
+
+    /// Trusts servers whose certificate leads to one of `roots`; everything else by default.
+    ///
+    /// # Errors
+    /// [`InvalidConfig::Tls`] when rustls refuses the combination.
+    #[cfg(feature = "aws-lc")]
+    pub fn with_root_certificates(
+        roots: impl Into<Arc<RootCertStore>>,
+    ) -> Result<Self, InvalidConfig> {
+        let tls = rustls::ClientConfig::builder_with_provider(crate::default_provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self::new(&Arc::new(tls))
+    }
+
+    /// Sets what is not TLS.
+    pub fn transport_config(&mut self, transport: Arc<TransportConfig>) -> &mut Self {
+        self.transport = transport;
+        self
+    }
+}
+
+/// Configuration of the server side.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    pub(crate) tls: TlsServer,
+    pub(crate) transport: Arc<TransportConfig>,
+    /// Where token values come from: the TLS configuration's own generator.
+    random: &'static dyn SecureRandom,
+}
+
+impl ServerConfig {
+    /// Uses a rustls configuration of the caller's: certificates, client verification, ALPN,
+    /// tickets and key log all work as in rustls.
+    ///
+    /// # Errors
+    /// [`InvalidConfig::Provider`] unless it was built on [`provider`](crate::provider).
+    pub fn new(tls: &Arc<rustls::ServerConfig>) -> Result<Self, InvalidConfig> {
+        let random = tls.crypto_provider().secure_random;
+        Ok(Self {
+            tls: TlsServer::new(tls)?,
+            transport: Arc::default(),
+            random,
+        })
+    }
+
+    /// Serves with one certificate chain (end entity first) and its key.
+    ///
+    /// # Errors
+    /// [`InvalidConfig::Tls`] when the key is not usable or not the certificate's.
+    #[cfg(feature = "aws-lc")]
+    pub fn with_single_cert(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Self, InvalidConfig> {
+        let tls = rustls::ServerConfig::builder_with_provider(crate::default_provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
+        Self::new(&Arc::new(tls))
+    }
+
+    /// Sets what is not TLS.
+    pub fn transport_config(&mut self, transport: Arc<TransportConfig>) -> &mut Self {
+        self.transport = transport;
+        self
+    }
+
+    /// A join token: 32 random bytes, which show no relation to any other (R56).
+    pub(crate) fn new_token(&self) -> Result<Token, ConnectError> {
+        let mut value = [0; TOKEN_LENGTH];
+        self.random
+            .fill(&mut value)
+            .map_err(|_| ConnectError::NoRandomness)?;
+        Ok(Token::from_bytes(value))
+    }
+}

@@ -1,0 +1,160 @@
+//! The read half of a connection: reads the socket, opens records, hands them to the session.
+
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tcpls_core::crypto::{OpenError, OpenedRecord, RecordOpener};
+use tcpls_core::{ConnectionFailure, ConnectionHandle};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+
+use super::writer::failure;
+use crate::io::ReadIo;
+use crate::shared::Shared;
+
+/// Space offered to one read of a connection in use.
+const CHUNK: usize = 256 * 1024;
+/// The least space worth a read: a whole record.
+const ROOM: usize = 16 * 1024 + 5 + 256;
+/// What is read before any buffer is allocated, from a connection at rest.
+const PROBE: usize = 4 * 1024;
+/// How long a connection that is over is still read, so that it ends without a RST.
+const LINGER: Duration = Duration::from_secs(1);
+/// How long a connection at rest keeps its buffer.
+const KEEP: Duration = Duration::from_millis(200);
+
+/// The read half of one connection.
+pub(crate) struct Reader {
+    connection: ConnectionHandle,
+    io: ReadIo,
+    opener: RecordOpener,
+    /// Received bytes that are not opened yet: at most a partial record between reads.
+    buffer: BytesMut,
+    opened: Vec<OpenedRecord>,
+    /// Set when the session needs nothing more from this connection.
+    over: Arc<AtomicBool>,
+}
+
+impl Reader {
+    /// `received` is what the handshake left unread.
+    pub(crate) fn new(
+        connection: ConnectionHandle,
+        io: ReadIo,
+        opener: RecordOpener,
+        received: BytesMut,
+        over: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            connection,
+            io,
+            opener,
+            buffer: received,
+            opened: Vec::new(),
+            over,
+        }
+    }
+
+    /// Reads until the connection ends, then tells the session how it ended.
+    pub(crate) async fn run(mut self, shared: Arc<Shared>) {
+        if let Some(end) = self.read_all(&shared).await {
+            shared.read_ended(self.connection, end);
+        }
+        if self.over.load(Ordering::Acquire) {
+            // Closing a socket with unread input makes the kernel send a RST, which can destroy
+            // our last records on their way: read what the peer still sends, for a while.
+            let _elapsed = tokio::time::timeout(LINGER, self.discard()).await;
+        }
+    }
+
+    /// `None` when the session needs nothing more from this connection.
+    async fn read_all(&mut self, shared: &Shared) -> Option<ReadEnd> {
+        loop {
+            if let Err(failure) = self.open_buffered(shared) {
+                return Some(failure);
+            }
+            poll_fn(|cx| shared.poll_wants_read(self.connection, cx)).await;
+            let over = Arc::clone(&self.over);
+            let mut fill = pin!(self.fill());
+            let filled = poll_fn(|cx| {
+                if over.load(Ordering::Acquire) {
+                    return Poll::Ready(None);
+                }
+                fill.as_mut().poll(cx).map(Some)
+            });
+            match filled.await? {
+                Ok(0) => return Some(ReadEnd::Eof),
+                Ok(_) => {}
+                Err(error) => return Some(ReadEnd::Failed(failure(&error))),
+            }
+        }
+    }
+
+    async fn discard(&mut self) {
+        let mut space = vec![0; PROBE];
+        while self.io.read(&mut space).await.is_ok_and(|count| count > 0) {}
+    }
+
+    /// Opens every whole record in the buffer and hands them over under one lock.
+    fn open_buffered(&mut self, shared: &Shared) -> Result<(), ReadEnd> {
+        let result = loop {
+            match self.opener.open_next(&mut self.buffer) {
+                Ok(Some(record)) => self.opened.push(record),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(ReadEnd::NotOpened(error)),
+            }
+        };
+        if !self.opened.is_empty() {
+            shared.update(|state, now| {
+                for record in self.opened.drain(..) {
+                    state.core.handle_record(self.connection, record, now);
+                }
+            });
+        }
+        result
+    }
+
+    /// Reads once. A connection that has been quiet for a while holds no buffer meanwhile.
+    async fn fill(&mut self) -> io::Result<usize> {
+        if self.buffer.capacity() > 0 || !self.buffer.is_empty() {
+            if self.buffer.capacity() - self.buffer.len() < ROOM {
+                self.buffer.reserve(CHUNK);
+            }
+            if !self.buffer.is_empty() {
+                return self.io.read_buf(&mut self.buffer).await;
+            }
+            let read = self.io.read_buf(&mut self.buffer);
+            match tokio::time::timeout(KEEP, read).await {
+                Ok(result) => return result,
+                Err(_) => self.buffer = BytesMut::new(),
+            }
+        }
+        poll_fn(|cx| poll_probe(&mut self.io, &mut self.buffer, cx)).await
+    }
+}
+
+/// How a connection's receiving direction ended.
+#[derive(Clone, Debug)]
+pub(crate) enum ReadEnd {
+    Eof,
+    Failed(ConnectionFailure),
+    NotOpened(OpenError),
+}
+
+/// Reads into the stack first, so that waiting costs no buffer.
+fn poll_probe(
+    io: &mut ReadIo,
+    buffer: &mut BytesMut,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut space = [const { MaybeUninit::uninit() }; PROBE];
+    let mut read = ReadBuf::uninit(&mut space);
+    ready!(Pin::new(io).poll_read(cx, &mut read))?;
+    buffer.extend_from_slice(read.filled());
+    Poll::Ready(Ok(read.filled().len()))
+}

@@ -1,0 +1,243 @@
+//! The write half of a connection: takes records from the session, seals them, writes them.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, TryLockError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use tcpls_core::crypto::{Plaintext, RecordSealer, SealError, WriteBuffer};
+use tcpls_core::{ConnectionFailure, ConnectionHandle, Transmit, TransmitState};
+use tokio::io::AsyncWrite;
+
+use crate::io::WriteIo;
+use crate::shared::Shared;
+
+/// Plaintext asked for at a time: enough for one large write, little enough to stay in cache.
+const BATCH: usize = 8 * 16 * 1024;
+
+/// Batches that a caller other than the writer's own task sends before it leaves the rest to it.
+const BORROWED_BATCHES: usize = 2;
+
+/// How long a connection that cannot be written any more is still read.
+const READ_REST: Duration = Duration::from_secs(1);
+
+/// The write half of one connection, driven by whoever has something to send.
+pub(crate) struct Writer {
+    half: Mutex<WriteHalf>,
+}
+
+impl Writer {
+    pub(crate) fn new(connection: ConnectionHandle, io: WriteIo, sealer: RecordSealer) -> Self {
+        Self {
+            half: Mutex::new(WriteHalf {
+                connection,
+                io,
+                sealer,
+                transmit: Transmit::default(),
+                sealed: WriteBuffer::new(),
+                stage: Stage::Open,
+            }),
+        }
+    }
+
+    /// Sends what the session has for this connection until the connection ends.
+    pub(crate) async fn run(self: Arc<Self>, shared: Arc<Shared>, connection: ConnectionHandle) {
+        let end = std::future::poll_fn(|cx| {
+            shared.with_slot(connection, |slot| {
+                slot.writer_task = Some(cx.waker().clone());
+            });
+            match self.half.try_lock() {
+                Ok(mut half) => half.poll_drive(&shared, cx, usize::MAX),
+                Err(TryLockError::WouldBlock) => {
+                    // Somebody else is sending: look again right after them.
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Err(TryLockError::Poisoned(_)) => Poll::Ready(Err(ConnectionFailure::Abandoned)),
+            }
+        })
+        .await;
+        if let Err(failure) = end {
+            // The peer's last records may still be readable: its reader reports the end, unless
+            // the transport never ends by itself.
+            shared.with_slot(connection, |slot| slot.write_failure = Some(failure));
+            tokio::time::sleep(READ_REST).await;
+            shared.update(|state, now| state.core.handle_failure(connection, failure, now));
+        }
+    }
+
+    /// Sends what the session has right now, on behalf of the writer's task `task`; what the
+    /// socket does not take is left to that task.
+    pub(crate) fn kick(&self, shared: &Shared, task: Waker) {
+        let Ok(mut half) = self.half.try_lock() else {
+            task.wake();
+            return;
+        };
+        let mut cx = Context::from_waker(&task);
+        if half
+            .poll_drive(shared, &mut cx, BORROWED_BATCHES)
+            .is_ready()
+        {
+            // Ended or failed: its task has the last word.
+            task.wake();
+        }
+    }
+}
+
+struct WriteHalf {
+    connection: ConnectionHandle,
+    io: WriteIo,
+    sealer: RecordSealer,
+    transmit: Transmit,
+    /// Sealed records on their way to the socket.
+    sealed: WriteBuffer,
+    stage: Stage,
+}
+
+/// How far the sending direction has come.
+#[derive(Clone, Debug)]
+enum Stage {
+    Open,
+    /// The session has said its last word here; flush it and half-close.
+    Closing,
+    Ended(Result<(), ConnectionFailure>),
+}
+
+impl WriteHalf {
+    /// Writes, seals and takes records in turn until there is nothing to do.
+    ///
+    /// Ready when this direction has ended. After `batches` batches it wakes the task instead of
+    /// going on, so that a task that only borrows the writer gets back to its own work.
+    fn poll_drive(
+        &mut self,
+        shared: &Shared,
+        cx: &mut Context<'_>,
+        mut batches: usize,
+    ) -> Poll<Result<(), ConnectionFailure>> {
+        loop {
+            if let Stage::Ended(end) = &self.stage {
+                return Poll::Ready(*end);
+            }
+            if let Err(error) = ready!(self.poll_write_sealed(cx)) {
+                self.end(Err(failure(&error)));
+                continue;
+            }
+            if matches!(self.stage, Stage::Closing) {
+                let end = ready!(Pin::new(&mut self.io).poll_shutdown(cx));
+                self.end(end.map_err(|error| failure(&error)));
+                continue;
+            }
+            if batches == 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            batches -= 1;
+            match self.next_batch(shared) {
+                Ok(Batch::Sealed) => {}
+                Ok(Batch::Nothing) => {
+                    // Bursts end here; what they needed is not kept for the quiet time after them.
+                    self.sealed.shrink_when_empty(0);
+                    return self.poll_flush(cx);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a record could not be sealed");
+                    shared.update(|state, _| match error {
+                        Unsealed::Seal(error) => state.core.handle_seal_error(error),
+                        Unsealed::Sequence => state.core.abort(),
+                    });
+                    self.end(Err(ConnectionFailure::Abandoned));
+                }
+            }
+        }
+    }
+
+    /// Takes the next records of the session and seals them.
+    fn next_batch(&mut self, shared: &Shared) -> Result<Batch, Unsealed> {
+        let next = shared.poll_transmit(self.connection, BATCH, &mut self.transmit);
+        let sealed = self.seal_batch();
+        self.transmit.clear();
+        sealed?;
+        match next {
+            TransmitState::ShutdownWrite | TransmitState::Close => self.stage = Stage::Closing,
+            TransmitState::Idle if self.sealed.is_empty() => return Ok(Batch::Nothing),
+            TransmitState::Idle | TransmitState::More => {}
+        }
+        Ok(Batch::Sealed)
+    }
+
+    fn seal_batch(&mut self) -> Result<(), Unsealed> {
+        for record in &self.transmit.records {
+            let plaintext = Plaintext {
+                content_type: record.content_type,
+                lead: &record.lead,
+                tail: record.tail(&self.transmit.tails),
+                padding: record.padding,
+            };
+            let sequence = self.sealer.seal(&plaintext, &mut self.sealed)?;
+            if sequence != record.sequence {
+                return Err(Unsealed::Sequence);
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_write_sealed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.sealed.is_empty() {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, self.sealed.pending()))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.sealed.advance(count),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Pushes what the transport itself may buffer, then rests.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionFailure>> {
+        match Pin::new(&mut self.io).poll_flush(cx) {
+            Poll::Ready(Err(error)) => {
+                self.end(Err(failure(&error)));
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn end(&mut self, end: Result<(), ConnectionFailure>) {
+        self.sealed = WriteBuffer::new();
+        self.stage = Stage::Ended(end);
+    }
+}
+
+/// Why a batch did not become records: nothing of it may be sent.
+#[derive(Debug, thiserror::Error)]
+enum Unsealed {
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error("the session and the sealer count records differently")]
+    Sequence,
+}
+
+/// What became of one look at the session.
+enum Batch {
+    Sealed,
+    Nothing,
+}
+
+/// The session's name for what the socket reported.
+pub(super) fn failure(error: &io::Error) -> ConnectionFailure {
+    const RESET: [io::ErrorKind; 3] = [
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::ConnectionAborted,
+        io::ErrorKind::BrokenPipe,
+    ];
+    let kind = error.kind();
+    if RESET.contains(&kind) {
+        ConnectionFailure::Reset
+    } else if kind == io::ErrorKind::TimedOut {
+        ConnectionFailure::TimedOut
+    } else {
+        ConnectionFailure::Io
+    }
+}

@@ -1,0 +1,137 @@
+//! The client side over any byte stream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rustls_pki_types::ServerName;
+use tcpls_core::crypto::{ClientHandshake, Offer};
+use tcpls_core::wire::Role;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::config::ClientConfig;
+use crate::error::ConnectError;
+use crate::establish::{self, Handover};
+use crate::handshake;
+use crate::io::Transport;
+use crate::plain::PlainStream;
+use crate::registry::Registry;
+use crate::session::Session;
+
+/// Starts sessions as the client, over any byte stream.
+///
+/// What [`Endpoint`](crate::Endpoint) does over TCP; this is for tests, proxies and other
+/// transports.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    config: Arc<ClientConfig>,
+    registry: Registry,
+}
+
+/// What a peer turned out to speak.
+#[derive(Debug)]
+pub enum Connected {
+    /// TCPLS.
+    Session(Session),
+    /// TLS 1.3 without TCPLS; [`PlainStream::reason`] says why.
+    Plain(Box<PlainStream>),
+}
+
+impl Connector {
+    /// A connector with this configuration.
+    pub fn new(config: ClientConfig) -> Self {
+        Self::with_registry(Arc::new(config), Registry::default())
+    }
+
+    pub(crate) fn with_registry(config: Arc<ClientConfig>, registry: Registry) -> Self {
+        Self { config, registry }
+    }
+
+    /// Starts a session over `io` with the server named `server_name`.
+    ///
+    /// # Errors
+    /// [`ConnectError::NotTcpls`] when the server speaks only TLS; all others when there is no
+    /// secure connection at all. The peer was told why where TLS has an alert for it.
+    ///
+    /// # Cancel safety
+    /// Dropped before it completes, the handshake is given up and `io` is closed.
+    pub async fn connect<IO>(
+        &self,
+        server_name: ServerName<'static>,
+        io: IO,
+    ) -> Result<Session, ConnectError>
+    where
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        self.connect_or_plain(server_name, io)
+            .await?
+            .into_session()
+            .await
+    }
+
+    /// As [`connect`](Self::connect), but a server that speaks only TLS 1.3 gives a plain TLS
+    /// stream.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), without [`ConnectError::NotTcpls`].
+    ///
+    /// # Cancel safety
+    /// Dropped before it completes, the handshake is given up and `io` is closed.
+    pub async fn connect_or_plain<IO>(
+        &self,
+        server_name: ServerName<'static>,
+        io: IO,
+    ) -> Result<Connected, ConnectError>
+    where
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let transport = Transport::new(io);
+        let limit = self.config.transport.handshake_timeout;
+        handshake::within(limit, self.run(server_name, transport)).await
+    }
+
+    pub(crate) fn handshake_timeout(&self) -> Duration {
+        self.config.transport.handshake_timeout
+    }
+
+    async fn run(
+        &self,
+        server_name: ServerName<'static>,
+        mut transport: Transport,
+    ) -> Result<Connected, ConnectError> {
+        let options = self.config.transport.handshake_options();
+        let offer = Offer::Tcpls { params: None };
+        let handshake = ClientHandshake::new(&self.config.tls, server_name, offer, options)?;
+        let mut received = BytesMut::new();
+        let established = handshake::run(handshake, &mut transport, &mut received).await?;
+        let handover = Handover {
+            transport,
+            established,
+            received,
+            sent_token: None,
+        };
+        establish::start(
+            Role::Client,
+            &self.config.transport,
+            handover,
+            &self.registry,
+        )
+    }
+}
+
+impl Connected {
+    /// The session, or an error that says why there is none; a plain connection is closed.
+    ///
+    /// # Errors
+    /// [`ConnectError::NotTcpls`] for a plain TLS stream.
+    pub async fn into_session(self) -> Result<Session, ConnectError> {
+        match self {
+            Self::Session(session) => Ok(session),
+            Self::Plain(plain) => {
+                let reason = plain.reason();
+                plain.end().await;
+                Err(ConnectError::NotTcpls(reason))
+            }
+        }
+    }
+}

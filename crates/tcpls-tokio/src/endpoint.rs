@@ -1,0 +1,298 @@
+//! Clients and servers over TCP.
+
+use std::future::{Future, IntoFuture};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls_pki_types::ServerName;
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::sync::Notify;
+
+use crate::acceptor::{Acceptor, Hello};
+use crate::config::{ClientConfig, ServerConfig};
+use crate::connector::{Connected, Connector};
+use crate::error::ConnectError;
+use crate::registry::Registry;
+use crate::session::Session;
+
+/// Starts and accepts sessions over TCP.
+///
+/// Cheap to clone; all clones are the same endpoint. Sessions outlive it: use
+/// [`wait_idle`](Self::wait_idle) before the runtime ends, so that what they still have to send
+/// is sent.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    connector: Option<Connector>,
+    server: Option<Server>,
+    registry: Registry,
+    closed: Closed,
+}
+
+#[derive(Debug)]
+struct Server {
+    listener: TcpListener,
+    acceptor: Acceptor,
+}
+
+/// Set once, when the endpoint stops accepting.
+#[derive(Debug, Default)]
+struct Closed {
+    flag: std::sync::atomic::AtomicBool,
+    notify: Notify,
+}
+
+impl Endpoint {
+    /// An endpoint that connects with `config`.
+    pub fn client(config: ClientConfig) -> Self {
+        let registry = Registry::default();
+        let connector = Connector::with_registry(Arc::new(config), registry.clone());
+        Self::new(Some(connector), None, registry)
+    }
+
+    /// An endpoint that listens on `address` (port 0: any free one, see
+    /// [`local_addr`](Self::local_addr)) and accepts with `config`.
+    ///
+    /// # Errors
+    /// What the operating system says against listening there.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with I/O enabled.
+    pub fn server(config: ServerConfig, address: SocketAddr) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let registry = Registry::default();
+        let acceptor = Acceptor::with_registry(Arc::new(config), registry.clone());
+        let server = Server {
+            listener: TcpListener::from_std(listener)?,
+            acceptor,
+        };
+        Ok(Self::new(None, Some(server), registry))
+    }
+
+    /// Opens a TCP connection to `address` and starts a session on it. `server_name` is what the
+    /// server's certificate must be for: a DNS name or an IP address.
+    ///
+    /// Several addresses are tried in turn.
+    ///
+    /// # Errors
+    /// [`ConnectError::NotTcpls`] when the server speaks only TLS; all others when there is no
+    /// secure connection at all.
+    ///
+    /// # Cancel safety
+    /// Dropped before it completes, the attempt is given up.
+    pub async fn connect(
+        &self,
+        address: impl ToSocketAddrs,
+        server_name: &str,
+    ) -> Result<Session, ConnectError> {
+        self.connect_or_plain(address, server_name)
+            .await?
+            .into_session()
+            .await
+    }
+
+    /// As [`connect`](Self::connect), but a server that speaks only TLS 1.3 gives a plain TLS
+    /// stream.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), without [`ConnectError::NotTcpls`].
+    ///
+    /// # Cancel safety
+    /// Dropped before it completes, the attempt is given up.
+    pub async fn connect_or_plain(
+        &self,
+        address: impl ToSocketAddrs,
+        server_name: &str,
+    ) -> Result<Connected, ConnectError> {
+        let connector = self
+            .inner
+            .connector
+            .as_ref()
+            .ok_or(ConnectError::NoConfig("client"))?;
+        if self.inner.closed.is_set() {
+            return Err(ConnectError::EndpointClosed);
+        }
+        let name = ServerName::try_from(server_name)
+            .map_err(|_| ConnectError::InvalidServerName(server_name.to_owned()))?
+            .to_owned();
+        let tcp = TcpStream::connect(address);
+        let limit = connector.handshake_timeout();
+        let tcp = tokio::time::timeout(limit, tcp)
+            .await
+            .map_err(|_| ConnectError::TimedOut(limit))??;
+        connector.connect_or_plain(name, tcp).await
+    }
+
+    /// Waits for the next client's TCP connection; `None` once the endpoint is closed, or when it
+    /// is not a server.
+    ///
+    /// What the connection turns out to be is decided on [`Incoming`], so that a slow client
+    /// holds up nobody else. A lack of file descriptors is waited out.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it completes, no connection was taken.
+    pub async fn accept(&self) -> Option<Incoming> {
+        let server = self.inner.server.as_ref()?;
+        loop {
+            let result = tokio::select! {
+                result = server.listener.accept() => result,
+                () = self.inner.closed.wait() => return None,
+            };
+            match result {
+                Ok((tcp, remote)) => {
+                    let acceptor = server.acceptor.clone();
+                    return Some(Incoming {
+                        tcp,
+                        remote,
+                        acceptor,
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Where the endpoint listens.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] when it is not a server, or what the operating system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        match &self.inner.server {
+            Some(server) => server.listener.local_addr(),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// How many sessions of this endpoint are not over.
+    pub fn open_sessions(&self) -> usize {
+        self.inner.registry.live()
+    }
+
+    /// Accepts nothing more and closes every session as its own [`Session::close`] would.
+    pub fn close(&self) {
+        self.inner.closed.set();
+        self.inner.registry.close_all();
+    }
+
+    /// Waits until every session of this endpoint is over and its connections are closed.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn wait_idle(&self) {
+        self.inner.registry.wait_idle().await;
+    }
+
+    fn new(connector: Option<Connector>, server: Option<Server>, registry: Registry) -> Self {
+        let closed = Closed::default();
+        Self {
+            inner: Arc::new(Inner {
+                connector,
+                server,
+                registry,
+                closed,
+            }),
+        }
+    }
+}
+
+/// How long accepting rests after the system refused it (no file descriptors, no memory).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+impl Closed {
+    fn set(&self) {
+        self.flag.store(true, std::sync::atomic::Ordering::Release);
+        self.notify.notify_waiters();
+    }
+
+    fn is_set(&self) -> bool {
+        self.flag.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    async fn wait(&self) {
+        let notified = self.notify.notified();
+        if !self.is_set() {
+            notified.await;
+        }
+    }
+}
+
+/// A client's TCP connection before its handshake.
+///
+/// Await it, or call [`accept`](Self::accept), to get a session. Dropping it closes the connection.
+#[derive(Debug)]
+pub struct Incoming {
+    tcp: TcpStream,
+    remote: SocketAddr,
+    acceptor: Acceptor,
+}
+
+impl Incoming {
+    /// The client's address.
+    pub fn remote_address(&self) -> SocketAddr {
+        self.remote
+    }
+
+    /// The address at which it arrived.
+    ///
+    /// # Errors
+    /// What the operating system says when the connection is already gone.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// Runs the handshake and starts a session.
+    ///
+    /// # Errors
+    /// [`ConnectError::NotTcpls`] when the client speaks only TLS; all others when there is no
+    /// secure connection at all.
+    ///
+    /// # Cancel safety
+    /// Dropped before it completes, the connection is closed.
+    pub async fn accept(self) -> Result<Session, ConnectError> {
+        self.acceptor.accept(self.tcp).await
+    }
+
+    /// As [`accept`](Self::accept), but a client that speaks only TLS 1.3 gives a plain TLS
+    /// stream: one port serves both.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept), without [`ConnectError::NotTcpls`].
+    ///
+    /// # Cancel safety
+    /// Dropped before it completes, the connection is closed.
+    pub async fn accept_or_plain(self) -> Result<Connected, ConnectError> {
+        self.acceptor.accept_or_plain(self.tcp).await
+    }
+
+    /// Reads the client's first message without answering it, to decide by server name,
+    /// application protocols or what it offers.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    ///
+    /// # Cancel safety
+    /// Dropped before it completes, the connection is closed.
+    pub async fn hello(self) -> Result<Hello, ConnectError> {
+        self.acceptor.hello(self.tcp).await
+    }
+}
+
+impl IntoFuture for Incoming {
+    type Output = Result<Session, ConnectError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.accept())
+    }
+}

@@ -1,0 +1,229 @@
+//! What can go wrong, by who is to blame and what to do about it.
+
+use std::io;
+use std::time::Duration;
+
+pub use tcpls_core::CloseReason as SessionError;
+use tcpls_core::crypto::{ConfigError, HandshakeError, KeyError, PlainReason};
+use thiserror::Error;
+
+/// Why [`Session::open_bi`](crate::Session::open_bi) opened no stream.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Streams that were dropped before they were finished fill the limit on open streams, and
+    /// with a peer that speaks the draft alone they cannot be ended (reading A-34): finish
+    /// streams instead of dropping them, or open a new session.
+    #[error("streams dropped unfinished fill the limit on open streams")]
+    StreamLimit,
+    /// All 2^31 stream identifiers of this side are used: open a new session.
+    #[error("the stream identifiers of this side are used up")]
+    IdsUsedUp,
+    /// The session is over, or closing.
+    #[error("the session is over: {0}")]
+    SessionLost(SessionError),
+}
+
+impl From<tcpls_core::OpenError> for OpenError {
+    fn from(error: tcpls_core::OpenError) -> Self {
+        match error {
+            tcpls_core::OpenError::StreamLimit => Self::StreamLimit,
+            tcpls_core::OpenError::IdsUsedUp => Self::IdsUsedUp,
+            tcpls_core::OpenError::Lost(reason) => Self::SessionLost(reason),
+            tcpls_core::OpenError::Closing | tcpls_core::OpenError::Blocked => {
+                Self::SessionLost(SessionError::LocalClose)
+            }
+        }
+    }
+}
+
+/// Why nothing was written to a stream.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The stream was finished before.
+    #[error("the stream was finished before")]
+    ClosedStream,
+    /// The session ended, or is closing; what was not acknowledged may or may not have arrived.
+    #[error("the session is over: {0}")]
+    SessionLost(SessionError),
+}
+
+/// Why nothing was read from a stream.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// Reading was stopped before.
+    #[error("reading this stream was stopped before")]
+    ClosedStream,
+    /// The session ended before the stream did: what was read is a prefix of what the peer wrote.
+    #[error("the session ended before the stream: {0}")]
+    SessionLost(SessionError),
+}
+
+/// Why a stream was not read to its end.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReadToEndError {
+    /// Reading failed.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The stream is longer than the caller allows.
+    #[error("the stream is longer than allowed")]
+    TooLong,
+}
+
+/// Why the peer's acknowledgement of a whole stream will not come.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoppedError {
+    /// The session ended first.
+    #[error("the session ended before the stream was acknowledged: {0}")]
+    SessionLost(SessionError),
+}
+
+impl From<WriteError> for StoppedError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::SessionLost(reason) => Self::SessionLost(reason),
+            WriteError::ClosedStream => Self::SessionLost(SessionError::LocalClose),
+        }
+    }
+}
+
+/// The stream was finished before, or its session is over.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("the stream is closed")]
+pub struct ClosedStream;
+
+/// Keying material was not exported: the output is empty or longer than 255 hash lengths.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("keying material of this length cannot be exported")]
+pub struct ExportError;
+
+/// Why a configuration cannot be used.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum InvalidConfig {
+    /// The TLS configuration was not built on [`provider`](crate::provider).
+    #[error(transparent)]
+    Provider(#[from] ConfigError),
+    /// rustls refused the certificate, the key or the verifier.
+    #[error("the TLS configuration is not usable: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Why no session came about with a server or a client.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The server name is not a valid DNS name or IP address.
+    #[error("'{0}' is not a valid server name")]
+    InvalidServerName(String),
+    /// The endpoint has no configuration for this role.
+    #[error("the endpoint has no {0} configuration")]
+    NoConfig(&'static str),
+    /// The TCP connection could not be made, or failed during the handshake.
+    #[error("{0}")]
+    Io(IoError),
+    /// The TLS handshake failed; the error says on whose account.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
+    /// The peer closed the TCP connection during the handshake.
+    #[error("the peer closed the connection during the handshake")]
+    Closed,
+    /// The handshake did not finish in time.
+    #[error("the handshake did not finish within {0:?}")]
+    TimedOut(Duration),
+    /// The peer speaks TLS 1.3 but not TCPLS, and the caller asked for a session. The variants of
+    /// the methods that allow plain TLS give a stream instead.
+    #[error("the peer does not speak TCPLS: {0}")]
+    NotTcpls(PlainReason),
+    /// The client wants to join a session that this server does not have.
+    #[error("the client presented a join token that is not valid here")]
+    UnknownToken,
+    /// The random number generator of the TLS configuration failed.
+    #[error("the random number generator failed")]
+    NoRandomness,
+    /// The endpoint was closed.
+    #[error("the endpoint is closed")]
+    EndpointClosed,
+}
+
+impl From<KeyError> for ConnectError {
+    fn from(error: KeyError) -> Self {
+        Self::Handshake(error.into())
+    }
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return Self::Closed;
+        }
+        Self::Io(IoError {
+            kind: error.kind(),
+            text: error.to_string(),
+        })
+    }
+}
+
+/// An error of the operating system, in a form that can be cloned and kept.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{text}")]
+pub struct IoError {
+    kind: io::ErrorKind,
+    text: String,
+}
+
+impl IoError {
+    /// The kind that the operating system reported.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.kind
+    }
+}
+
+/// The `io::ErrorKind` under which the end of a session shows in `AsyncRead` and `AsyncWrite`.
+fn kind(reason: &SessionError) -> io::ErrorKind {
+    match reason {
+        SessionError::IdleTimeout => io::ErrorKind::TimedOut,
+        SessionError::PeerAlert(_) | SessionError::PeerMisbehaved(_) => {
+            io::ErrorKind::ConnectionReset
+        }
+        SessionError::Lost(_) => io::ErrorKind::ConnectionAborted,
+        SessionError::LocalClose
+        | SessionError::PeerClose
+        | SessionError::Aborted
+        | SessionError::LimitExceeded(_)
+        | SessionError::Internal(_) => io::ErrorKind::NotConnected,
+    }
+}
+
+impl From<WriteError> for io::Error {
+    fn from(error: WriteError) -> Self {
+        let kind = match &error {
+            WriteError::ClosedStream => io::ErrorKind::BrokenPipe,
+            WriteError::SessionLost(reason) => kind(reason),
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<ReadError> for io::Error {
+    fn from(error: ReadError) -> Self {
+        let kind = match &error {
+            ReadError::ClosedStream => io::ErrorKind::NotConnected,
+            ReadError::SessionLost(reason) => kind(reason),
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<ReadToEndError> for io::Error {
+    fn from(error: ReadToEndError) -> Self {
+        match error {
+            ReadToEndError::Read(error) => error.into(),
+            ReadToEndError::TooLong => Self::new(io::ErrorKind::InvalidData, error),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Byte streams: what a session runs over, split into halves that need no common lock.
+
+use std::any::Any;
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+/// The read half of a connection.
+pub(crate) type ReadIo = Box<dyn AsyncRead + Send + Unpin>;
+/// The write half of a connection.
+pub(crate) type WriteIo = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// The two ends of one path, where the transport has addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Addresses {
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) remote: Option<SocketAddr>,
+}
+
+/// A byte stream under a session: the handshake runs on it whole, records on its halves.
+pub(crate) struct Transport {
+    pub(crate) read: ReadIo,
+    pub(crate) write: WriteIo,
+    pub(crate) addresses: Addresses,
+}
+
+impl Transport {
+    /// Splits `io`. A [`TcpStream`] is split without a lock between its halves, and sends what it
+    /// is given at once: records are batched before they reach the socket.
+    pub(crate) fn new<IO>(io: IO) -> Self
+    where
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let mut slot = Some(io);
+        let any: &mut dyn Any = &mut slot;
+        if let Some(tcp) = any
+            .downcast_mut::<Option<TcpStream>>()
+            .and_then(Option::take)
+        {
+            return Self::tcp(tcp);
+        }
+        match slot {
+            Some(io) => {
+                let (read, write) = tokio::io::split(io);
+                Self {
+                    read: Box::new(read),
+                    write: Box::new(write),
+                    addresses: Addresses::default(),
+                }
+            }
+            // `slot` is only emptied by the branch above, which returns.
+            None => Self {
+                read: Box::new(tokio::io::empty()),
+                write: Box::new(tokio::io::sink()),
+                addresses: Addresses::default(),
+            },
+        }
+    }
+
+    fn tcp(stream: TcpStream) -> Self {
+        let addresses = Addresses {
+            local: stream.local_addr().ok(),
+            remote: stream.peer_addr().ok(),
+        };
+        // A socket that refuses the option still carries the session, only later.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY refused");
+        }
+        let (read, write) = stream.into_split();
+        Self {
+            read: Box::new(read),
+            write: Box::new(write),
+            addresses,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The receiving half of a stream.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tcpls_core::wire::StreamId;
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::error::{ReadError, ReadToEndError};
+use crate::session::Handle;
+use crate::shared::{Interest, State};
+
+/// The receiving half of a stream: the peer's bytes in order, each once, then the end.
+///
+/// The end is only ever seen when the peer finished the stream; a session that is lost before
+/// shows as an error. Dropping it early discards what still comes (and counts it), so that other
+/// streams are not held up.
+#[derive(Debug)]
+pub struct RecvStream {
+    handle: Arc<Handle>,
+    id: StreamId,
+}
+
+impl RecvStream {
+    pub(crate) fn new(handle: Arc<Handle>, id: StreamId) -> Self {
+        Self { handle, id }
+    }
+
+    /// The stream's id on the wire (draft 4.1).
+    pub fn id(&self) -> StreamId {
+        self.id
+    }
+
+    /// Reads into `buffer`, waiting for data; `None` at the end of the stream.
+    ///
+    /// Gives `Some(0)` only for an empty `buffer`.
+    ///
+    /// # Errors
+    /// [`ReadError::SessionLost`] when the session ended before the stream did.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it completes, nothing was read.
+    pub async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, ReadError> {
+        if buffer.is_empty() {
+            return Ok(Some(0));
+        }
+        let count =
+            poll_fn(|cx| self.poll_with(cx, |state, id| state.core.recv(id).read(buffer))).await?;
+        Ok((count > 0).then_some(count))
+    }
+
+    /// Reads the next bytes, at most `max`, without copying them; `None` at the end of the stream.
+    ///
+    /// The chunk shares memory with the record it came in.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it completes, nothing was read.
+    pub async fn read_chunk(&mut self, max: usize) -> Result<Option<Bytes>, ReadError> {
+        poll_fn(|cx| self.poll_with(cx, |state, id| state.core.recv(id).read_chunk(max))).await
+    }
+
+    /// Reads until the end of the stream, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`ReadToEndError::TooLong`] when the stream holds more than `limit` bytes (some of which
+    /// were read), or as [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: what was read before it is dropped is lost.
+    pub async fn read_to_end(&mut self, limit: usize) -> Result<Vec<u8>, ReadToEndError> {
+        let mut all = Vec::new();
+        while let Some(chunk) = self.read_chunk(usize::MAX).await? {
+            if chunk.len() > limit.saturating_sub(all.len()) {
+                return Err(ReadToEndError::TooLong);
+            }
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all)
+    }
+
+    /// Gives up reading: what still comes is discarded.
+    ///
+    /// A draft-only peer is not told, because the draft has no frame for it.
+    pub fn stop(self) {
+        drop(self);
+    }
+
+    /// Runs `read`, and waits for data when it finds none.
+    fn poll_with<R>(
+        &self,
+        cx: &Context<'_>,
+        read: impl FnOnce(&mut State, StreamId) -> Result<R, tcpls_core::ReadError>,
+    ) -> Poll<Result<R, ReadError>> {
+        self.handle
+            .shared
+            .update(|state, _| match read(state, self.id) {
+                Ok(data) => Poll::Ready(Ok(data)),
+                Err(tcpls_core::ReadError::Blocked) => {
+                    state.wait_for_stream(self.id, Interest::Read, cx)
+                }
+                Err(error) => Poll::Ready(Err(state.read_error(error))),
+            })
+    }
+}
+
+impl AsyncRead for RecvStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buffer.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let room = buffer.initialize_unfilled();
+        let this = self.get_mut();
+        let count = ready!(this.poll_with(cx, |state, id| state.core.recv(id).read(room)))?;
+        buffer.advance(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for RecvStream {
+    fn drop(&mut self) {
+        self.handle.shared.update(|state, _| {
+            state.forget_stream(self.id, &[Interest::Read]);
+            state.core.drop_recv(self.id);
+        });
+    }
+}

@@ -1,0 +1,234 @@
+//! The sending half of a stream.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tcpls_core::StreamStats;
+use tcpls_core::wire::StreamId;
+use tokio::io::AsyncWrite;
+
+use crate::error::{ClosedStream, StoppedError, WriteError};
+use crate::session::Handle;
+use crate::shared::{Interest, State};
+
+/// The sending half of a stream: an ordered byte stream that ends with [`finish`](Self::finish).
+///
+/// Bytes are kept until the peer acknowledges them, at most
+/// [`stream_send_window`](crate::TransportConfig::stream_send_window) per stream; a writer waits
+/// when they fill it.
+///
+/// Dropping it unfinished never looks like a clean end to the peer. Without a negotiated way to
+/// say so, the peer's reader waits until the session closes and then sees the loss; the stream
+/// goes on counting against the limit on open streams (reading A-34).
+#[derive(Debug)]
+pub struct SendStream {
+    handle: Arc<Handle>,
+    id: StreamId,
+}
+
+impl SendStream {
+    pub(crate) fn new(handle: Arc<Handle>, id: StreamId) -> Self {
+        Self { handle, id }
+    }
+
+    /// The stream's id on the wire (draft 4.1).
+    pub fn id(&self) -> StreamId {
+        self.id
+    }
+
+    /// Writes some of `data`, waiting until there is room; returns how many bytes were taken.
+    ///
+    /// Only an empty `data` gives 0.
+    ///
+    /// # Errors
+    /// [`WriteError`] when the stream was finished or the session is over.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it completes, nothing was taken.
+    pub async fn write(&mut self, data: &[u8]) -> Result<usize, WriteError> {
+        poll_fn(|cx| self.poll_write_bytes(cx, data)).await
+    }
+
+    /// Writes all of `data`, waiting for room as often as it takes.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); an unknown part of `data` may have been taken before.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: dropped before it completes, a prefix of unknown length was taken.
+    pub async fn write_all(&mut self, mut data: &[u8]) -> Result<(), WriteError> {
+        while !data.is_empty() {
+            let count = self.write(data).await?;
+            data = data.get(count..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Writes all of `data` without copying it: the bytes are sealed from where they are.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); a prefix of `data` may have been taken before.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: dropped before it completes, a prefix of unknown length was taken. A
+    /// caller that must know keeps its `Bytes` and uses
+    /// [`write_some_chunk`](Self::write_some_chunk).
+    pub async fn write_chunk(&mut self, mut data: Bytes) -> Result<(), WriteError> {
+        while !data.is_empty() {
+            self.write_some_chunk(&mut data).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a prefix of `data` without copying and advances `data` past it; returns its length.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it completes, nothing was taken and `data` is unchanged.
+    pub async fn write_some_chunk(&mut self, data: &mut Bytes) -> Result<usize, WriteError> {
+        poll_fn(|cx| self.poll_with(cx, |state, id| state.core.send(id).write_chunk(data))).await
+    }
+
+    /// Writes several chunks in order without copying them.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); a prefix may have been taken before.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: what was taken has been advanced past in `chunks`, so the caller can go
+    /// on with what they still hold.
+    pub async fn write_all_chunks(&mut self, chunks: &mut [Bytes]) -> Result<(), WriteError> {
+        for chunk in chunks {
+            while !chunk.is_empty() {
+                self.write_some_chunk(chunk).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends this direction: the peer reads everything written and then the end of the stream.
+    ///
+    /// Returns at once; [`stopped`](Self::stopped) tells when the peer has it all.
+    ///
+    /// # Errors
+    /// [`ClosedStream`] when it was finished before or the session is over.
+    pub fn finish(&mut self) -> Result<(), ClosedStream> {
+        self.handle
+            .shared
+            .update(|state, _| state.core.send(self.id).finish())
+            .map_err(|_| ClosedStream)
+    }
+
+    /// Waits until the peer has acknowledged the finished stream.
+    ///
+    /// `Ok(None)` when everything up to the end was acknowledged. `Some` will carry the peer's
+    /// code where stopping a stream was negotiated.
+    ///
+    /// # Errors
+    /// [`StoppedError`] when the session ends first.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn stopped(&mut self) -> Result<Option<u32>, StoppedError> {
+        poll_fn(|cx| {
+            self.handle
+                .shared
+                .update(|state, _| match state.core.send(self.id).poll_acked() {
+                    Ok(true) => Poll::Ready(Ok(None)),
+                    Ok(false) => state.wait_for_stream(self.id, Interest::Acked, cx),
+                    Err(error) => Poll::Ready(Err(state.write_error(error).into())),
+                })
+        })
+        .await
+    }
+
+    /// Counters of the stream; zeros once both its directions are done and acknowledged.
+    pub fn stats(&self) -> StreamStats {
+        self.handle
+            .shared
+            .inspect(|state| state.core.stream_stats(self.id))
+            .unwrap_or_default()
+    }
+
+    fn poll_write_bytes(&self, cx: &Context<'_>, data: &[u8]) -> Poll<Result<usize, WriteError>> {
+        self.poll_with(cx, |state, id| state.core.send(id).write(data))
+    }
+
+    /// Runs `write`, and waits for room when it finds none.
+    fn poll_with(
+        &self,
+        cx: &Context<'_>,
+        write: impl FnOnce(&mut State, StreamId) -> Result<usize, tcpls_core::WriteError>,
+    ) -> Poll<Result<usize, WriteError>> {
+        self.handle
+            .shared
+            .update(|state, _| match write(state, self.id) {
+                Ok(count) => Poll::Ready(Ok(count)),
+                Err(tcpls_core::WriteError::Blocked) => {
+                    state.wait_for_stream(self.id, Interest::Write, cx)
+                }
+                Err(error) => Poll::Ready(Err(state.write_error(error))),
+            })
+    }
+}
+
+impl AsyncWrite for SendStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut()
+            .poll_write_bytes(cx, data)
+            .map_err(Into::into)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut()
+            .poll_with(cx, |state, id| state.core.send(id).write_vectored(data))
+            .map_err(Into::into)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Waits until everything written has left the session's queue for a connection's socket.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.handle
+            .shared
+            .update(|state, _| match state.core.send(this.id).poll_sent() {
+                Ok(true) => Poll::Ready(Ok(())),
+                Ok(false) => state.wait_for_stream(this.id, Interest::Sent, cx),
+                Err(error) => Poll::Ready(Err(state.write_error(error).into())),
+            })
+    }
+
+    /// Finishes the stream and flushes it. Calling it again is harmless.
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Already finished is what a second poll finds, and no error.
+        let _finished = self.finish();
+        ready!(self.as_mut().poll_flush(cx))?;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for SendStream {
+    fn drop(&mut self) {
+        self.handle.shared.update(|state, _| {
+            state.forget_stream(self.id, &[Interest::Write, Interest::Acked, Interest::Sent]);
+            state.core.drop_send(self.id);
+        });
+    }
+}

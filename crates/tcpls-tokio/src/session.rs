@@ -1,0 +1,212 @@
+//! The handle of a session.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+
+use rustls_pki_types::CertificateDer;
+use tcpls_core::SessionStats;
+use tcpls_core::crypto::{Exporter, HandshakeInfo};
+use tcpls_core::wire::StreamId;
+
+use crate::error::{ExportError, OpenError, SessionError};
+use crate::io::Addresses;
+use crate::recv_stream::RecvStream;
+use crate::send_stream::SendStream;
+use crate::shared::{Shared, Wait};
+
+/// A TCPLS session: many independent streams over one or several TCP connections.
+///
+/// Cheap to clone; all clones are the same session. When the last clone and the last stream half
+/// are dropped, the session closes as with [`close`](Self::close).
+#[derive(Clone)]
+pub struct Session {
+    handle: Arc<Handle>,
+}
+
+impl Session {
+    pub(crate) fn new(handle: Handle) -> Self {
+        Self {
+            handle: Arc::new(handle),
+        }
+    }
+
+    /// Opens a stream that carries bytes both ways, and tells the peer at once.
+    ///
+    /// Waits while as many own streams are open as the peer or the configuration allows.
+    ///
+    /// # Errors
+    /// [`OpenError::SessionLost`] when the session is over or closing, and
+    /// [`OpenError::StreamLimit`] when streams that were dropped unfinished fill the limit, so that
+    /// waiting would be for ever (reading A-34).
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it completes, no stream was opened.
+    pub async fn open_bi(&self) -> Result<(SendStream, RecvStream), OpenError> {
+        let id = poll_fn(|cx| {
+            self.handle
+                .shared
+                .update(|state, _| match state.core.open_bi() {
+                    Ok(id) => Poll::Ready(Ok(id)),
+                    Err(tcpls_core::OpenError::Blocked) => state.wait_for_session(Wait::Open, cx),
+                    Err(error) => Poll::Ready(Err(OpenError::from(error))),
+                })
+        })
+        .await?;
+        Ok(self.halves(id))
+    }
+
+    /// Takes the next stream that the peer opened, in the order in which it opened them.
+    ///
+    /// # Errors
+    /// [`SessionError`] when the session is over and every stream opened before was taken.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it completes, no stream was taken.
+    pub async fn accept_bi(&self) -> Result<(SendStream, RecvStream), SessionError> {
+        let id = poll_fn(|cx| {
+            self.handle.shared.update(|state, _| {
+                if let Some(id) = state.core.accept_bi() {
+                    return Poll::Ready(Ok(id));
+                }
+                match state.ended() {
+                    Some(error) => Poll::Ready(Err(*error)),
+                    None => state.wait_for_session(Wait::Accept, cx),
+                }
+            })
+        })
+        .await?;
+        Ok(self.halves(id))
+    }
+
+    /// Waits until the session is over and says why.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn closed(&self) -> SessionError {
+        poll_fn(|cx| {
+            self.handle.shared.update(|state, _| match state.ended() {
+                Some(error) => Poll::Ready(*error),
+                None => state.wait_for_session(Wait::Closed, cx),
+            })
+        })
+        .await
+    }
+
+    /// Why the session is over, if it is.
+    pub fn close_reason(&self) -> Option<SessionError> {
+        self.handle.shared.inspect(|state| state.ended().copied())
+    }
+
+    /// Closes the session: finished streams are delivered first, unfinished ones fail at the
+    /// peer, then both sides say goodbye with `close_notify` (draft 4.4).
+    ///
+    /// Returns at once and may be called again; [`closed`](Self::closed) tells when it is done.
+    pub fn close(&self) {
+        self.handle
+            .shared
+            .update(|state, now| state.core.close(now));
+    }
+
+    /// Asks the peer for an acknowledgement on each connection, which shows that it is there
+    /// (draft 5.2.2).
+    pub fn ping(&self) {
+        self.handle.shared.update(|state, _| {
+            let connections: Vec<_> = state.core.connections().collect();
+            for connection in connections {
+                state.core.ping(connection);
+            }
+        });
+    }
+
+    /// Counters of the session so far.
+    pub fn stats(&self) -> SessionStats {
+        self.handle.shared.inspect(|state| state.core.stats())
+    }
+
+    /// What the TLS handshake agreed on.
+    pub fn handshake(&self) -> &HandshakeInfo {
+        &self.handle.info
+    }
+
+    /// The application protocol that ALPN chose.
+    pub fn alpn_protocol(&self) -> Option<&[u8]> {
+        self.handle.info.alpn.as_deref()
+    }
+
+    /// The peer's certificate chain, end entity first, where the handshake had one.
+    pub fn peer_identity(&self) -> Option<&[CertificateDer<'static>]> {
+        let chain = self.handle.info.peer_certificates.as_slice();
+        (!chain.is_empty()).then_some(chain)
+    }
+
+    /// Fills `output` with keying material that only the two ends of this session can derive
+    /// (RFC 8446 section 7.5).
+    ///
+    /// # Errors
+    /// [`ExportError`] for an empty or too long output.
+    pub fn export_keying_material(
+        &self,
+        output: &mut [u8],
+        label: &[u8],
+        context: &[u8],
+    ) -> Result<(), ExportError> {
+        self.handle
+            .exporter
+            .export_keying_material(label, context, output)
+            .map_err(|_| ExportError)
+    }
+
+    /// The local address of the connection that carried the handshake, over TCP.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.handle.addresses.local
+    }
+
+    /// The peer's address on the connection that carried the handshake, over TCP.
+    pub fn remote_address(&self) -> Option<SocketAddr> {
+        self.handle.addresses.remote
+    }
+
+    /// A number that no other live session of this process has.
+    pub fn stable_id(&self) -> usize {
+        Arc::as_ptr(&self.handle).addr()
+    }
+
+    fn halves(&self, id: StreamId) -> (SendStream, RecvStream) {
+        (
+            SendStream::new(Arc::clone(&self.handle), id),
+            RecvStream::new(Arc::clone(&self.handle), id),
+        )
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("handshake", &self.handle.info)
+            .field("addresses", &self.handle.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What all handles of a session keep alive; the session closes when it is dropped.
+pub(crate) struct Handle {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) info: HandshakeInfo,
+    pub(crate) exporter: Exporter,
+    pub(crate) addresses: Addresses,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.update(|state, now| state.core.close(now));
+    }
+}

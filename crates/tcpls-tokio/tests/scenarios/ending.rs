@@ -1,0 +1,120 @@
+//! How sessions end.
+
+use crate::common::{Identity, SERVER_NAME, pair, pair_over, pattern};
+use tcpls_tokio::{Endpoint, ReadError, SessionError, TransportConfig, WriteError};
+
+/// R26, R29: `close_notify` goes both ways and everything finished before it arrives.
+#[tokio::test]
+async fn closing_delivers_what_was_finished_before() {
+    let (client, server) = pair().await;
+    let (mut send, _recv) = client.open_bi().await.unwrap();
+    let data = pattern(9, 900_000);
+    send.write_all(&data).await.unwrap();
+    send.finish().unwrap();
+    client.close();
+    client.close();
+    let (_far_send, mut far_recv) = server.accept_bi().await.unwrap();
+    assert!(far_recv.read_to_end(1 << 20).await.unwrap() == data);
+    assert_eq!(server.closed().await, SessionError::PeerClose);
+    assert_eq!(client.closed().await, SessionError::LocalClose);
+    assert_eq!(client.close_reason(), Some(SessionError::LocalClose));
+    assert!(client.open_bi().await.is_err());
+    assert!(server.accept_bi().await.is_err());
+}
+
+#[tokio::test]
+async fn dropping_every_handle_closes_the_session() {
+    let (client, server) = pair().await;
+    let (send, recv) = client.open_bi().await.unwrap();
+    let clone = client.clone();
+    drop(client);
+    assert_eq!(server.close_reason(), None);
+    drop((clone, send, recv));
+    assert_eq!(server.closed().await, SessionError::PeerClose);
+}
+
+/// a connection that just ends is never a clean end.
+#[tokio::test]
+async fn a_connection_that_ends_without_close_notify_is_lost() {
+    let (near, far) = tokio::io::duplex(1 << 20);
+    let (near_far, far_near) = tokio::io::duplex(1 << 20);
+    // A relay that dies in the middle.
+    let relay = tokio::spawn(async move {
+        let (mut near, mut far) = (far, near_far);
+        tokio::io::copy_bidirectional(&mut near, &mut far).await
+    });
+    let (client, server) = pair_over(near, far_near, TransportConfig::default()).await;
+    let (mut send, mut recv) = client.open_bi().await.unwrap();
+    send.write_all(b"partial").await.unwrap();
+    let (_far_send, mut far_recv) = server.accept_bi().await.unwrap();
+    assert_eq!(
+        &far_recv.read_chunk(100).await.unwrap().unwrap()[..],
+        b"partial"
+    );
+    relay.abort();
+    let lost = |error: &SessionError| matches!(error, SessionError::Lost(_));
+    let ReadError::SessionLost(reason) = far_recv.read_chunk(100).await.unwrap_err() else {
+        panic!("the stream cannot be closed")
+    };
+    assert!(lost(&reason), "{reason}");
+    assert!(lost(&client.closed().await));
+    assert!(recv.read_chunk(1).await.is_err());
+    assert!(matches!(
+        send.write(b"x").await,
+        Err(WriteError::SessionLost(_))
+    ));
+    assert!(send.stopped().await.is_err());
+}
+
+#[tokio::test]
+async fn an_endpoint_closes_its_sessions_and_waits_for_them() {
+    let identity = Identity::generate();
+    let server = Endpoint::server(identity.server_config(), ([127, 0, 0, 1], 0).into()).unwrap();
+    let client = Endpoint::client(identity.client_config());
+    let address = server.local_addr().unwrap();
+    let accept = async { server.accept().await.unwrap().await.unwrap() };
+    let (near, far) = tokio::join!(client.connect(address, SERVER_NAME), accept);
+    let near = near.unwrap();
+    assert_eq!((client.open_sessions(), server.open_sessions()), (1, 1));
+    assert_eq!(near.remote_address(), Some(address));
+    assert_eq!(near.local_address(), far.remote_address());
+    server.close();
+    assert!(server.accept().await.is_none());
+    assert_eq!(near.closed().await, SessionError::PeerClose);
+    server.wait_idle().await;
+    client.wait_idle().await;
+    assert_eq!((client.open_sessions(), server.open_sessions()), (0, 0));
+}
+
+#[tokio::test]
+async fn data_finished_right_before_the_process_ends_arrives_with_wait_idle() {
+    let identity = Identity::generate();
+    let server = Endpoint::server(identity.server_config(), ([127, 0, 0, 1], 0).into()).unwrap();
+    let address = server.local_addr().unwrap();
+    let data = pattern(2, 3 << 20);
+    let upload = data.clone();
+    let client = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async move {
+            let endpoint = Endpoint::client(identity.client_config());
+            let session = endpoint.connect(address, SERVER_NAME).await.unwrap();
+            let (mut send, recv) = session.open_bi().await.unwrap();
+            send.write_all(&upload).await.unwrap();
+            send.finish().unwrap();
+            drop((send, recv, session));
+            endpoint.wait_idle().await;
+        });
+    });
+    let session = server.accept().await.unwrap().await.unwrap();
+    let (_send, mut recv) = session.accept_bi().await.unwrap();
+    // The client's process is gone long before the data is read.
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert!(recv.read_to_end(1 << 30).await.unwrap() == data);
+    assert_eq!(session.closed().await, SessionError::PeerClose);
+    tokio::task::spawn_blocking(move || client.join().unwrap())
+        .await
+        .unwrap();
+}

@@ -1,0 +1,17 @@
+//! Sessions, plain TLS and refusals over real rustls handshakes, in memory and on loopback.
+#![allow(
+    clippy::tests_outside_test_module,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::similar_names,
+    reason = "a scenario that cannot go on shall say where; near and far, send and sent come in pairs"
+)]
+
+mod cancel_safety;
+mod common;
+mod ending;
+mod fallback;
+mod identity;
+mod refusals;
+mod streams;
