@@ -20,7 +20,7 @@ pub enum OpenError {
     /// The peer sent more than 2^64 records, or this end has no key for the next one.
     #[error("no key for the next record: {0}")]
     Key(#[from] KeyError),
-    /// The output of [`RecordOpener::open_into`] is shorter than the record's content, type and
+    /// The output of [`RecordOpener::open_into`](crate::RecordOpener::open_into) is shorter than the record's content, type and
     /// padding, or the record is not whole. The record was not opened and can be tried again.
     #[error("the output buffer does not fit the record")]
     OutputTooSmall,

@@ -281,3 +281,30 @@ impl NextSecret for TrafficSecret {
         self.record_secret()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// only suites whose IV is 12 bytes long.
+    #[test]
+    fn other_iv_lengths_are_refused() {
+        for len in [0, 8, 11, 13, 16] {
+            assert!(RecordSecret::new(&[1; 32], &vec![2; len]).is_none());
+        }
+        assert!(RecordSecret::new(&[1; 32], &[2; 12]).is_some());
+    }
+
+    #[test]
+    fn secrets_and_keys_of_another_length_are_refused() {
+        let backend = Backend::default();
+        for suite in Suite::ALL {
+            let wrong = vec![0; suite.hash().output_len() + 1];
+            let keys = DirectionKeys::from_traffic_secret(suite, backend, &wrong);
+            assert_eq!(keys.unwrap_err(), KeyError::Length);
+            let secret = RecordSecret::new(&[0; 31], &[0; 12]).unwrap();
+            let key = RecordKey::new(suite, backend, &secret);
+            assert_eq!(key.unwrap_err(), KeyError::Length);
+        }
+    }
+}

@@ -91,11 +91,16 @@ impl WriteBuffer {
         self.end = self.end.saturating_add(count).min(self.bytes.len());
     }
 
-    /// Moves what is pending to the front, and makes the buffer longer if that is not enough.
+    /// Makes room for `count` bytes behind the end.
+    ///
+    /// What is pending moves to the front only if at least as much was sent since it last moved, so
+    /// that each byte is moved once on average, whatever the socket takes at a time.
     fn grow(&mut self, count: usize) {
-        self.bytes.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
+        if self.start >= self.len() {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
         let needed = self.end + count;
         if needed > self.bytes.len() {
             self.bytes
@@ -141,6 +146,18 @@ mod tests {
         buffer.commit(2);
         assert_eq!(buffer.pending(), b"12");
         assert_eq!(buffer.bytes.len(), 8);
+    }
+
+    #[test]
+    fn a_slow_socket_costs_no_more_memory_than_what_is_pending() {
+        let mut buffer = WriteBuffer::new();
+        for _ in 0..10_000 {
+            buffer.extend_from_slice(&[7; 100]);
+            if buffer.len() > 5000 {
+                buffer.advance(100);
+            }
+        }
+        assert!(buffer.bytes.len() <= 4 * 5100, "{}", buffer.bytes.len());
     }
 
     #[test]

@@ -12,9 +12,6 @@ mod aws_lc;
 #[cfg(feature = "rustcrypto")]
 mod rustcrypto;
 
-#[cfg(not(any(feature = "aws-lc", feature = "rustcrypto")))]
-compile_error!("tcpls-crypto needs one of the features `aws-lc` (default) and `rustcrypto`");
-
 /// The library that protects records. The handshake uses whatever the user's rustls provider uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Backend {

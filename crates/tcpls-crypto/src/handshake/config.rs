@@ -113,3 +113,37 @@ const EXPORTER_SECRET: &str = "EXPORTER_SECRET";
 const MAX_FRAGMENT: usize = 16_384 + 5;
 /// By how much the record with the server's `EncryptedExtensions` may grow.
 pub(super) const EXTENSION_ROOM: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use rustls::RootCertStore;
+    use rustls::crypto::aws_lc_rs::default_provider;
+    use rustls::server::ResolvesServerCertUsingSni;
+
+    use super::*;
+    use crate::provider;
+
+    /// no early data, whatever the user's configuration says, and no half-RTT data.
+    #[test]
+    fn early_data_is_off() {
+        let provider = Arc::new(provider(&default_provider()));
+        let mut client = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        client.enable_early_data = true;
+        assert!(!TlsClient::new(&client).unwrap().config.enable_early_data);
+
+        let mut server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
+        server.max_early_data_size = 1000;
+        server.send_half_rtt_data = true;
+        let config = TlsServer::new(&server).unwrap().config;
+        assert_eq!(config.max_early_data_size, 0);
+        assert!(!config.send_half_rtt_data);
+    }
+}

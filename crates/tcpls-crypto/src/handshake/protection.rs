@@ -11,6 +11,8 @@ use rustls::{ConnectionTrafficSecrets, ContentType, Error};
 use tcpls_wire::Role;
 use tcpls_wire::hello::HandshakeType;
 
+use zeroize::Zeroizing;
+
 use super::alert::AlertKey;
 use super::exchange::Exchange;
 use super::scope;
@@ -143,7 +145,8 @@ impl Decrypter {
         mut message: InboundOpaqueMessage<'a>,
         sequence: u64,
     ) -> Result<InboundPlainMessage<'a>, Error> {
-        let mut copy = message.payload.to_vec();
+        // It may hold a token.
+        let mut copy = Zeroizing::new(message.payload.to_vec());
         let copied = InboundOpaqueMessage::new(message.typ, message.version, &mut copy);
         let plain = self.base.decrypt(copied, sequence)?;
         let first = plain.payload.first().copied();

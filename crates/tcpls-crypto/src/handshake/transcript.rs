@@ -3,6 +3,7 @@
 use rustls::crypto::hash::{Context, Hash, HashAlgorithm, Output};
 use std::sync::Arc;
 use tcpls_wire::hello::{HandshakeMessage, HandshakeType};
+use zeroize::Zeroizing;
 
 use super::exchange::Exchange;
 use super::scope;
@@ -71,9 +72,9 @@ impl Context for Transcript {
     }
 }
 
-/// The messages in `data`, each as it is on the wire; the last one may be cut.
-pub(super) fn rewrite_messages(exchange: &Exchange, data: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(data.len() + exchange.growth());
+/// The messages in `data`, each as it is on the wire; the last one may be cut. They may hold a token.
+pub(super) fn rewrite_messages(exchange: &Exchange, data: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(data.len() + exchange.growth()));
     let mut rest = data;
     while let Some(&kind) = rest.first() {
         let len = HandshakeMessage::announced_length(rest)

@@ -110,7 +110,8 @@ fn a_hello_comes_in_any_pieces() {
     }
 }
 
-/// R14, A-4, A-23: a join is told apart by its token, in both forms, with and without `tcpls`.
+/// R14, R37, R40, A-4, A-23: a join is told apart by its token, in both forms. There is no way to
+/// answer it with a handshake, and so none to give it a token; its refusal is `illegal_parameter`.
 #[test]
 fn joins_never_reach_the_tls_library() {
     let token = Token::from_bytes([5; 32]);

@@ -268,7 +268,8 @@ fn sequences_end_at_64_bits() {
     assert!(opener.open_next(&mut BytesMut::from(&record[..])).is_err());
 }
 
-/// R22, R24: the records of one connection are nothing on another, although the keys are the same.
+/// R22, R24, A-9: the records of one connection are nothing on another, although the keys are the
+/// same and both start at 0.
 #[test]
 fn records_belong_to_their_connection_and_place() {
     let keys = keys(Suite::Aes128Gcm, Backend::default(), 1);
