@@ -87,8 +87,8 @@ impl SessionConfig {
     }
 
     /// Bytes that arrived in order and were not read, over all streams, at which
-    /// [`wants_read`](crate::Session::wants_read) turns false; default 4 MiB, at least 1 (reading
-    /// A-34 a).
+    /// [`wants_read`](crate::Session::wants_read) turns false unless somebody waits for what may lie
+    /// behind them, and at which acknowledging stops; default 4 MiB, at least 1 (reading A-34 a).
     pub fn unread_soft_cap(&mut self, bytes: usize) -> &mut Self {
         self.unread_soft_cap = bytes.max(1);
         self

@@ -84,10 +84,11 @@ pub(super) fn wants(session: &Session, c: ConnectionHandle) -> bool {
                     || !session.control.is_empty()
                     || connection.ping == Ping::Due
                     || wants_key_update(session, connection)
-                    || session
-                        .connections
-                        .iter_live()
-                        .any(|(_, other)| other.acks.is_wanted_now())
+                    || session.streams.wants_acknowledging()
+                        && session
+                            .connections
+                            .iter_live()
+                            .any(|(_, other)| other.acks.is_wanted_now())
             }
         }
     }
@@ -111,12 +112,17 @@ fn next_record(
         return Err(Limit::RecordSequence.into());
     }
     push_control(session, c, now)?;
-    push_acks(session, c, |acks| acks.take_due(now))?;
+    let acknowledging = session.streams.wants_acknowledging();
+    if acknowledging {
+        push_acks(session, c, |acks| acks.take_due(now))?;
+    }
     push_streams(session, c)?;
     if session.builder.is_empty() {
         return Ok(None);
     }
-    push_acks(session, c, AckState::take_pending)?;
+    if acknowledging {
+        push_acks(session, c, AckState::take_pending)?;
+    }
     if session.builder.is_ack_eliciting() {
         session.activity.on_eliciting_sent(now);
     }

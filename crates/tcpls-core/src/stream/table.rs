@@ -308,6 +308,13 @@ impl Streams {
             || self.phase != Phase::Open
     }
 
+    /// A-34 a: whether what arrives is to be acknowledged. Above the soft cap, sockets that are read
+    /// only for a waiting writer would bring in more and more: unacknowledged, what the peer sends
+    /// ends with its own send buffer. A waiting reader may wait for what is behind that.
+    pub(crate) fn wants_acknowledging(&self) -> bool {
+        self.receiving.has_room() || self.receiving.is_waiting() || self.phase != Phase::Open
+    }
+
     /// Whether a stream has something to send.
     pub(crate) fn is_ready(&self) -> bool {
         self.sending.is_ready()

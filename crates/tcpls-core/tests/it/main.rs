@@ -9,6 +9,7 @@
     reason = "tests stop at what they do not expect"
 )]
 
+mod back_pressure;
 mod exchange;
 mod interaction;
 mod talk;

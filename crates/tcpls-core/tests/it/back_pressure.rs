@@ -1,0 +1,111 @@
+//! Back-pressure without flow control (reading A-34 a): nobody is stuck, nobody hoards.
+
+use tcpls_core::{
+    ReadError, SessionConfig, WriteError,
+    testing::{Host, Pair, PairConfig},
+    wire::{Role, StreamId},
+};
+
+use crate::talk::pattern;
+
+const SEND_BUFFER: usize = 64 << 10;
+const SOFT_CAP: usize = 128 << 10;
+const HARD_CAP: usize = 512 << 10;
+/// Many times what all buffers hold together.
+const TOTAL: usize = 4 << 20;
+
+fn pair() -> Pair {
+    let mut config = SessionConfig::new();
+    config
+        .stream_send_buffer(SEND_BUFFER)
+        .session_send_buffer(SEND_BUFFER)
+        .unread_soft_cap(SOFT_CAP)
+        .unread_hard_cap(HARD_CAP);
+    Pair::new(PairConfig {
+        seed: 34,
+        client: config.clone(),
+        server: config,
+        ..PairConfig::default()
+    })
+}
+
+/// An application that sends back what it reads, and reads only when it could send.
+#[derive(Default)]
+struct Echo {
+    pending: bytes::Bytes,
+    ended: bool,
+}
+
+impl Echo {
+    fn run(&mut self, host: &mut Host, stream: StreamId) {
+        while !self.ended {
+            match host.session.send(stream).write_chunk(&mut self.pending) {
+                Ok(_) => {}
+                Err(WriteError::Blocked) => return,
+                Err(error) => panic!("{error}"),
+            }
+            if self.pending.is_empty() {
+                match host.session.recv(stream).read_chunk(usize::MAX) {
+                    Ok(Some(chunk)) => self.pending = chunk,
+                    Ok(None) => {
+                        host.session.send(stream).finish().unwrap();
+                        self.ended = true;
+                    }
+                    Err(ReadError::Blocked) => return,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+    }
+}
+
+/// A client that writes whenever it can and reads `appetite` bytes at a time, against an echo.
+fn echo(appetite: usize) {
+    let mut pair = pair();
+    let stream = pair.client.session.open_bi().unwrap();
+    let data = pattern(stream, Role::Client, 0, TOTAL);
+    let (mut written, mut read) = (0, Vec::new());
+    let mut server = Echo::default();
+    loop {
+        while written < TOTAL {
+            match pair.client.session.send(stream).write(&data[written..]) {
+                Ok(len) => written += len,
+                Err(WriteError::Blocked) => break,
+                Err(error) => panic!("after {written} written, {} read: {error}", read.len()),
+            }
+            if written == TOTAL {
+                pair.client.session.send(stream).finish().unwrap();
+            }
+        }
+        let moving = pair.step();
+        if pair.server.session.stats().streams_live > 0 {
+            server.run(&mut pair.server, stream);
+        }
+        for role in [Role::Client, Role::Server] {
+            let unread = pair.host(role).session.stats().bytes_unread;
+            assert!(
+                usize::try_from(unread).unwrap() <= SOFT_CAP + 2 * SEND_BUFFER,
+                "{role:?} holds {unread}"
+            );
+        }
+        match pair.client.session.recv(stream).read_chunk(appetite) {
+            Ok(Some(chunk)) => read.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(ReadError::Blocked) => assert!(moving, "stuck after {} read", read.len()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(read == data);
+}
+
+/// A-34 a: an echo does not read while it waits to write, and what it waits for is behind data.
+#[test]
+fn an_echo_is_never_stuck() {
+    echo(usize::MAX);
+}
+
+/// A-34 a: a client that always writes and hardly reads slows its own writing down.
+#[test]
+fn a_slow_reader_that_writes_is_slowed_down() {
+    echo(1000);
+}
