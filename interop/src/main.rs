@@ -1,1 +1,98 @@
-fn main() {}
+//! Our endpoints against other implementations of TLS 1.3, over loopback.
+//!
+//! Run it with `cargo xtask interop`, which first builds it with every peer that this machine has
+//! the libraries for. Prints a table, optionally the same as JSON, and fails when a row fails.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a command-line tool talks on its standard streams and tells how long things took"
+)]
+
+mod authority;
+mod frames;
+mod lab;
+mod ours;
+mod peers;
+mod report;
+mod scenario;
+mod scenarios;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+
+use lab::Lab;
+use report::Report;
+use scenario::{Pace, Scenario};
+
+/// Our endpoints against other implementations of TLS 1.3.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask interop", bin_name = "cargo xtask interop")]
+struct Arguments {
+    /// Leave out rows that only vary another row.
+    #[arg(long)]
+    quick: bool,
+    /// Write the table to this file as JSON, too.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Run only the rows whose name contains this.
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// Print the names of the rows and run none.
+    #[arg(long)]
+    list: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(&Arguments::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs the chosen rows; whether none of them failed.
+async fn run(arguments: &Arguments) -> Result<bool> {
+    let lab = Lab::new().context("cannot prepare")?;
+    let chosen: Vec<Scenario> = scenarios::all()
+        .into_iter()
+        .filter(|scenario| is_chosen(arguments, scenario))
+        .collect();
+    if chosen.is_empty() {
+        bail!("no row has that name; `--list` prints all");
+    }
+    if arguments.list {
+        for scenario in chosen {
+            println!("{:<44} {}", scenario.name, scenario.checked);
+        }
+        return Ok(true);
+    }
+    let width = chosen.iter().map(|scenario| scenario.name.len()).max();
+    let mut report = Report::start(&lab, width.unwrap_or_default());
+    for scenario in chosen {
+        report.add(scenario.run(&lab).await);
+    }
+    report.print_summary();
+    if let Some(path) = &arguments.json {
+        let file =
+            File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        serde_json::to_writer_pretty(file, &report)?;
+    }
+    Ok(report.is_clean())
+}
+
+fn is_chosen(arguments: &Arguments, scenario: &Scenario) -> bool {
+    let named = arguments
+        .only
+        .as_ref()
+        .is_none_or(|name| scenario.name.contains(name.as_str()));
+    named && (!arguments.quick || scenario.pace == Pace::Quick)
+}

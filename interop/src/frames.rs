@@ -1,0 +1,164 @@
+//! The few frames that a minimal peer needs, written and read without tcpls-wire: an independent
+//! second opinion on the byte layout of draft 5.2.
+
+#![cfg_attr(
+    not(feature = "openssl-peer"),
+    allow(dead_code, reason = "only the peer on OpenSSL's library reads frames")
+)]
+
+use anyhow::{Context, Result, bail};
+
+/// A frame as this peer understands it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Frame {
+    /// Bytes of a stream.
+    Stream {
+        /// Stream number: even from the client, odd from the server.
+        stream: u32,
+        /// Where in the stream the data begins.
+        offset: u64,
+        /// Whether the stream ends with it.
+        fin: bool,
+        /// The bytes.
+        data: Vec<u8>,
+    },
+    /// Records of a connection that have arrived.
+    Ack {
+        /// The connection that they arrived on.
+        connection: u32,
+        /// The highest of them.
+        highest: u64,
+    },
+    /// Asks for an acknowledgement.
+    Ping,
+    /// A byte without meaning.
+    Padding,
+}
+
+impl Frame {
+    /// Whether the record of this frame is to be acknowledged.
+    pub(crate) fn is_eliciting(&self) -> bool {
+        !matches!(self, Self::Ack { .. } | Self::Padding)
+    }
+}
+
+/// A record that holds `frames` in this order: the reader meets the last one first.
+pub(crate) fn encode(frames: &[Frame]) -> Result<Vec<u8>> {
+    let mut record = Vec::new();
+    for frame in frames {
+        match frame {
+            Frame::Stream {
+                stream,
+                offset,
+                fin,
+                data,
+            } => {
+                let length = u16::try_from(data.len()).context("too long for one frame")?;
+                record.extend_from_slice(data);
+                record.extend_from_slice(&length.to_be_bytes());
+                record.extend_from_slice(&offset.to_be_bytes());
+                record.extend_from_slice(&stream.to_be_bytes());
+                record.push(if *fin { 3 } else { 2 });
+            }
+            Frame::Ack {
+                connection,
+                highest,
+            } => {
+                record.extend_from_slice(&highest.to_be_bytes());
+                record.extend_from_slice(&connection.to_be_bytes());
+                record.push(4);
+            }
+            Frame::Ping => record.push(1),
+            Frame::Padding => record.push(0),
+        }
+    }
+    Ok(record)
+}
+
+/// The frames of a record from its end to its beginning, which is the order to handle them in.
+pub(crate) fn decode(record: &[u8]) -> Result<Vec<Frame>> {
+    let mut rest = record;
+    let mut frames = Vec::new();
+    while let Some((kind, before)) = rest.split_last() {
+        rest = before;
+        frames.push(match kind {
+            0 => Frame::Padding,
+            1 => Frame::Ping,
+            2 | 3 => {
+                let stream = u32::from_be_bytes(*take(&mut rest)?);
+                let offset = u64::from_be_bytes(*take(&mut rest)?);
+                let length = u16::from_be_bytes(*take(&mut rest)?);
+                let start = rest
+                    .len()
+                    .checked_sub(length.into())
+                    .context("data is cut off")?;
+                let (before, data) = rest.split_at(start);
+                rest = before;
+                Frame::Stream {
+                    stream,
+                    offset,
+                    fin: *kind == 3,
+                    data: data.to_vec(),
+                }
+            }
+            4 => {
+                let connection = u32::from_be_bytes(*take(&mut rest)?);
+                let highest = u64::from_be_bytes(*take(&mut rest)?);
+                Frame::Ack {
+                    connection,
+                    highest,
+                }
+            }
+            other => bail!("a frame of type {other:#04x}, which this peer does not know"),
+        });
+    }
+    Ok(frames)
+}
+
+/// Takes a field off the end.
+fn take<'a, const N: usize>(rest: &mut &'a [u8]) -> Result<&'a [u8; N]> {
+    let (before, field) = rest.split_last_chunk().context("a field is cut off")?;
+    *rest = before;
+    Ok(field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(text: &str) -> Vec<u8> {
+        let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+        digits
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect()
+    }
+
+    /// R41, A-2: written by hand from the draft's figures, not from tcpls-wire.
+    #[test]
+    fn a_record_has_the_bytes_of_the_draft() {
+        let stream = Frame::Stream {
+            stream: 0,
+            offset: 0,
+            fin: false,
+            data: b"abc".to_vec(),
+        };
+        let ack = Frame::Ack {
+            connection: 0,
+            highest: 7,
+        };
+        let record = encode(&[stream.clone(), ack.clone()]).unwrap();
+        let expected = "616263 0003 0000000000000000 00000000 02 0000000000000007 00000000 04";
+        assert_eq!(record, hex(expected));
+        assert_eq!(decode(&record).unwrap(), [ack, stream]);
+    }
+
+    #[test]
+    fn a_record_that_is_cut_off_is_refused() {
+        let record = hex("6869 0002 0000000000000010 00000004 03");
+        assert_eq!(decode(&record).unwrap().len(), 1);
+        for start in 1..record.len() {
+            assert!(decode(&record[start..]).is_err(), "from byte {start}");
+        }
+    }
+}

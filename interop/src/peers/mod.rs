@@ -1,0 +1,8 @@
+//! The other side of each row.
+
+#[cfg(feature = "openssl-peer")]
+pub(crate) mod library;
+#[cfg(feature = "openssl-peer")]
+pub(crate) mod minimal;
+pub(crate) mod program;
+pub(crate) mod serverinfo;

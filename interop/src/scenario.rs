@@ -1,0 +1,108 @@
+//! One row: what it is called, and how it is run within bounds.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Error, Result};
+
+use crate::lab::Lab;
+use crate::report::{Outcome, Row};
+
+/// No row takes longer than this; one that hangs fails.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// A row before it is run.
+pub(crate) struct Scenario {
+    /// Unique, in words joined by hyphens.
+    pub(crate) name: String,
+    /// The other implementation and its version.
+    pub(crate) peer: &'static str,
+    /// What the row checks, in one sentence.
+    pub(crate) checked: String,
+    /// Whether the quick set contains it.
+    pub(crate) pace: Pace,
+    body: Body,
+}
+
+/// Which set a row belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// In the quick set and in the full one.
+    Quick,
+    /// In the full set only.
+    Full,
+}
+
+type Body = Box<dyn FnOnce(Arc<Lab>) -> Pin<Box<dyn Future<Output = Result<String>> + Send>>>;
+
+/// The reason why a row could not be run here. Returned as an error, it is no failure.
+#[derive(Debug)]
+pub(crate) struct Skip(pub(crate) String);
+
+impl Scenario {
+    /// A row of the quick set; `body` returns what is worth noting about a success.
+    pub(crate) fn new<F, R>(
+        name: impl Into<String>,
+        peer: &'static str,
+        checked: impl Into<String>,
+        body: F,
+    ) -> Self
+    where
+        F: FnOnce(Arc<Lab>) -> R + 'static,
+        R: Future<Output = Result<String>> + Send + 'static,
+    {
+        Self {
+            name: name.into(),
+            peer,
+            checked: checked.into(),
+            pace: Pace::Quick,
+            body: Box::new(move |lab| Box::pin(body(lab))),
+        }
+    }
+
+    /// The same row in the full set only.
+    pub(crate) fn full_only(mut self) -> Self {
+        self.pace = Pace::Full;
+        self
+    }
+
+    /// Runs the row on a task of its own, so that a panic or a hang is a failure like others.
+    pub(crate) async fn run(self, lab: &Arc<Lab>) -> Row {
+        let begun = Instant::now();
+        let task = tokio::spawn((self.body)(Arc::clone(lab)));
+        let abort = task.abort_handle();
+        let outcome = match tokio::time::timeout(TIME_LIMIT, task).await {
+            Ok(Ok(Ok(note))) => Outcome::Pass(note),
+            Ok(Ok(Err(error))) => outcome_of(&error),
+            Ok(Err(panic)) => Outcome::Fail(panic.to_string()),
+            Err(_) => {
+                abort.abort();
+                Outcome::Fail(format!("not over after {} s", TIME_LIMIT.as_secs()))
+            }
+        };
+        Row {
+            name: self.name,
+            peer: self.peer,
+            checked: self.checked,
+            outcome,
+            seconds: begun.elapsed().as_secs_f64(),
+        }
+    }
+}
+
+fn outcome_of(error: &Error) -> Outcome {
+    match error.downcast_ref::<Skip>() {
+        Some(Skip(reason)) => Outcome::Skip(reason.clone()),
+        None => Outcome::Fail(format!("{error:#}")),
+    }
+}
+
+impl std::fmt::Display for Skip {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Skip {}
