@@ -154,14 +154,18 @@ impl ClientHandshake {
 
     /// Moves what rustls wrote to what goes on the wire.
     fn collect(&mut self) -> Result<(), HandshakeError> {
+        let before = self.written.len();
         let written = self.driver.take_written();
         self.hello
             .rewrite(&self.driver.exchange, &written, &mut self.written);
+        let Some(error) = self.driver.exchange.failure() else {
+            return Ok(());
+        };
         // A hello that cannot be extended never leaves.
-        self.driver.exchange.failure().map_or(Ok(()), |error| {
-            self.written.clear();
-            Err(error)
-        })
+        self.written.truncate(before);
+        let failed = self.driver.fail(error);
+        self.written.append(&mut self.driver.take_written());
+        failed
     }
 }
 

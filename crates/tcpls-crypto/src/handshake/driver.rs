@@ -121,7 +121,8 @@ impl<C: Machine> Driver<C> {
         step.map_err(HandshakeError::from_rustls)
     }
 
-    fn fail<T>(&mut self, error: HandshakeError) -> Result<T, HandshakeError> {
+    /// Ends the handshake; the alert, if there is one, is written.
+    pub(super) fn fail<T>(&mut self, error: HandshakeError) -> Result<T, HandshakeError> {
         match error.own_alert() {
             Some(alert) => self.exchange.write_alert(alert, &mut self.written),
             None => self.drain_alert(),
