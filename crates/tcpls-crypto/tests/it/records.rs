@@ -55,7 +55,7 @@ fn hex(text: &str) -> Vec<u8> {
     digits.chunks(2).map(byte).collect()
 }
 
-/// R25, A-26: records of connection 0x01020304 at sequence 5 of generation 0, and at sequence 0 of
+/// R5, R25, A-26: records of connection 0x01020304 at sequence 5 of generation 0, and at sequence 0 of
 /// generation 1, computed with Python's `cryptography`: `"TCPLS" 17 0000` inside.
 #[test]
 fn records_of_another_implementation() {
