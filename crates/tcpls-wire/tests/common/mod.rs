@@ -4,6 +4,9 @@
     unreachable_pub,
     reason = "each test file uses its own part"
 )]
+#![allow(clippy::indexing_slicing, reason = "a wrong index ends the test")]
+
+pub mod join;
 
 /// The bytes that a string of hex digits and spaces stands for.
 pub fn hex(text: &str) -> Vec<u8> {
