@@ -15,6 +15,7 @@ mod faults;
 mod generations;
 mod handshakes;
 mod hellos;
+mod joins;
 mod key_schedule;
 mod negotiation;
 mod peers;
