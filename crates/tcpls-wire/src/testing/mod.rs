@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod corpus;
 mod hello;
+mod join;
 #[cfg(test)]
 mod properties;
 mod record;
@@ -17,6 +18,7 @@ mod seeds;
 pub use hello::{
     client_hello, cut_client_hello, encrypted_extensions, handshake_messages, params, server_hello,
 };
+pub use join::{join_answer, join_request, join_template};
 pub use record::{alert, build_record, record};
 
 /// A fuzz body.
@@ -30,6 +32,9 @@ pub const BODIES: &[(&str, Body)] = &[
     ("cut_client_hello", cut_client_hello),
     ("encrypted_extensions", encrypted_extensions),
     ("handshake_messages", handshake_messages),
+    ("join_answer", join_answer),
+    ("join_request", join_request),
+    ("join_template", join_template),
     ("params", params),
     ("record", record),
     ("server_hello", server_hello),

@@ -2,6 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
+use super::join;
 use crate::{Extension, ExtensionCodec, Token, insert_extensions};
 
 /// A seed: its body, its name, the input.
@@ -18,6 +19,7 @@ pub(super) fn all() -> Vec<Seed> {
     ));
     all.extend(client_hellos());
     all.extend(server_messages());
+    all.extend(joins());
     all
 }
 
@@ -185,6 +187,53 @@ fn server_messages() -> Vec<Seed> {
         ("server_hello", "without_list", message(2, &[&fields])),
         ("handshake_messages", "flight", flight.concat()),
         ("encrypted_extensions", "plain", answer),
+    ]
+    .into()
+}
+
+/// Joins: bit 0 of the choice means the hybrid group, bit 1 the resumption shape.
+fn joins() -> Vec<Seed> {
+    let (_, full) = join::exchange(0);
+    let (hello, resumption) = join::exchange(2);
+    let answer = |choice: u8, parts: &[&[u8]]| [&[choice, 3][..], &parts.concat()].concat();
+    let (first, second) = full.split_at(70);
+    let split = [
+        &[22, 3, 3, 0, 65],
+        first.strip_prefix(&full[..5]).unwrap(),
+        &[22, 3, 3],
+        &length(&second[..second.len() - 6]),
+        second,
+    ];
+    let refusal = &hex("15 0303 0002 022f");
+    [
+        ("join_template", "first_hello", join::FIRST_HELLO.to_vec()),
+        ("join_template", "resumption", hello.clone()),
+        ("join_request", "resumption", hello),
+        ("join_request", "full_hybrid", join::exchange(1).0),
+        (
+            "join_answer",
+            "full",
+            answer(0, &[&full, &hex("17 0303 0040")]),
+        ),
+        (
+            "join_answer",
+            "full_hybrid",
+            answer(1, &[&join::exchange(1).1]),
+        ),
+        (
+            "join_answer",
+            "resumption",
+            answer(2, &[&resumption, &[23]]),
+        ),
+        ("join_answer", "not_resumed", answer(2, &[&full])),
+        ("join_answer", "in_two_records", answer(0, &split)),
+        ("join_answer", "refused", answer(3, &[refusal])),
+        (
+            "join_answer",
+            "protected_at_once",
+            answer(3, &[&[23, 3, 3]]),
+        ),
+        ("join_answer", "not_tls", answer(0, &[b"HTTP/1.1 400"])),
     ]
     .into()
 }

@@ -1,0 +1,4 @@
+//! See `tcpls_wire::testing::join_request`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tcpls_wire::testing::join_request(data));
