@@ -188,7 +188,7 @@ fn layout(hello: &ServerHello<'_>) -> Vec<(u16, usize)> {
         .collect()
 }
 
-/// a stock server reads in a join what it reads in the first hello.
+/// R23, A-20: a stock server reads in a join what it reads in the first hello.
 #[test]
 fn joins_are_read_by_rustls() {
     for (session, group) in sessions() {
@@ -263,7 +263,7 @@ fn another_server_asks_for_another_hello() {
     }
 }
 
-/// the answer to a join has the layout of what a stock server answers to the same hello.
+/// R23, A-20: the answer to a join has the layout of what a stock server answers to the same hello.
 #[test]
 fn answers_are_laid_out_like_those_of_rustls() {
     for (session, group) in sessions() {
@@ -285,7 +285,7 @@ fn answers_are_laid_out_like_those_of_rustls() {
     }
 }
 
-/// a join in the resumption shape, and its answer, have the extensions of a real resumption
+/// R23, A-20: a join in the resumption shape, and its answer, have the extensions of a real resumption
 /// with early data, in the same sizes.
 #[test]
 fn joins_look_like_a_resumption_of_rustls() {
