@@ -16,7 +16,7 @@ struct Step {
 
 /// In order: what is quick to run and quick to break comes first, the tests come last, so that
 /// the output ends with the closing line of the test runner.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step {
         name: "format",
         run: format,
@@ -34,8 +34,8 @@ const STEPS: [Step; 10] = [
         run: clippy,
     },
     Step {
-        name: "clippy-rustcrypto",
-        run: clippy_rustcrypto,
+        name: "clippy-backends",
+        run: clippy_backends,
     },
     Step {
         name: "clippy-interop",
@@ -52,6 +52,10 @@ const STEPS: [Step; 10] = [
     Step {
         name: "interop",
         run: || interop::run_scenarios(&["--quick".into()]),
+    },
+    Step {
+        name: "test-backends",
+        run: test_backends,
     },
     Step {
         name: "test",
@@ -133,18 +137,23 @@ fn clippy() -> Result<Verdict> {
     Ok(Verdict::Clean)
 }
 
-fn clippy_rustcrypto() -> Result<Verdict> {
-    let mut command = cargo([
-        "clippy",
-        "--all-targets",
-        "--locked",
-        "--no-default-features",
-    ]);
-    command.args(["--features", "rustcrypto"]);
-    for package in WITH_BACKENDS {
-        command.args(["--package", package]);
+/// Lints the crates with backends with the pure Rust one alone, and with both.
+fn clippy_backends() -> Result<Verdict> {
+    let alone = ["--no-default-features", "--features", "rustcrypto"];
+    // The tests and examples of tcpls-tokio want the default backend, so there the library alone.
+    let selections: [(&str, &[&str], &[&str]); 3] = [
+        ("--all-targets", &alone, &["tcpls-crypto", "tcpls-core"]),
+        ("--lib", &alone, &["tcpls-tokio"]),
+        ("--all-targets", &["--all-features"], &WITH_BACKENDS),
+    ];
+    for (targets, features, packages) in selections {
+        let mut command = cargo(["clippy", "--locked", targets]);
+        command.args(features);
+        for package in packages {
+            command.args(["--package", package]);
+        }
+        run(command.args(["--", "-D", "warnings"]))?;
     }
-    run(command.args(["--", "-D", "warnings"]))?;
     Ok(Verdict::Clean)
 }
 
@@ -178,6 +187,19 @@ fn platforms() -> Result<Verdict> {
         }
         run(&mut command)?;
     }
+    Ok(Verdict::Clean)
+}
+
+/// Runs the same vectors on every backend, which the plain test command does on the default one.
+fn test_backends() -> Result<Verdict> {
+    run(&mut cargo([
+        "test",
+        "--locked",
+        "--quiet",
+        "--all-features",
+        "--package",
+        "tcpls-crypto",
+    ]))?;
     Ok(Verdict::Clean)
 }
 

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "aws-lc")]
 use rustls::RootCertStore;
 use rustls::crypto::SecureRandom;
+#[cfg(feature = "aws-lc")]
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tcpls_core::SessionConfig;
 use tcpls_core::crypto::{Backend, Options, TlsClient, TlsServer};

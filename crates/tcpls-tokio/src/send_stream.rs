@@ -18,7 +18,7 @@ use crate::shared::{Interest, State};
 /// The sending half of a stream: an ordered byte stream that ends with [`finish`](Self::finish).
 ///
 /// Bytes are kept until the peer acknowledges them, at most
-/// [`stream_send_window`](crate::TransportConfig::stream_send_window) per stream; a writer waits
+/// [`stream_send_buffer`](crate::SessionConfig::stream_send_buffer) per stream; a writer waits
 /// when they fill it.
 ///
 /// Dropping it unfinished never looks like a clean end to the peer. Without a negotiated way to
