@@ -51,14 +51,16 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// The fatal alert that tells the peer, or `None` when there is nothing (more) to tell it.
+    /// The alert that tells the peer, or `None` when there is nothing (more) to tell it. It is a fatal
+    /// one, except that silence ends with `close_notify`.
     pub fn alert(self) -> Option<AlertDescription> {
         match self {
             Self::LocalClose | Self::PeerClose | Self::Lost(_) | Self::PeerAlert(_) => None,
             Self::PeerMisbehaved(error) => Some(error.alert()),
-            Self::Aborted | Self::LimitExceeded(_) | Self::Internal(_) | Self::IdleTimeout => {
+            Self::Aborted | Self::LimitExceeded(_) | Self::Internal(_) => {
                 Some(AlertDescription::INTERNAL_ERROR)
             }
+            Self::IdleTimeout => Some(AlertDescription::CLOSE_NOTIFY),
         }
     }
 

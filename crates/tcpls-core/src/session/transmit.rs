@@ -12,7 +12,8 @@ use crate::{
     number::offset,
     sent::SentFrame,
     wire::{
-        AckFrame, Alert, ConnectionId, Frame, PushError, RecordSequence, frame::STREAM_OVERHEAD,
+        AckFrame, Alert, AlertDescription, ConnectionId, Frame, PushError, RecordSequence,
+        frame::STREAM_OVERHEAD,
     },
 };
 
@@ -36,6 +37,9 @@ pub(super) fn poll(
     match connection.state.write {
         WriteHalf::Shutdown if connection.state.is_live() => return TransmitState::ShutdownWrite,
         WriteHalf::Shutdown | WriteHalf::Ended => return TransmitState::Close,
+        WriteHalf::AlertDue(AlertDescription::CLOSE_NOTIFY) => {
+            return last_record(session, c, Alert::CLOSE_NOTIFY, out);
+        }
         WriteHalf::AlertDue(alert) => return last_record(session, c, Alert::fatal(alert), out),
         WriteHalf::NotifyDue => {
             last_acks(session, c, out);
@@ -84,14 +88,20 @@ pub(super) fn wants(session: &Session, c: ConnectionHandle) -> bool {
                     || !session.control.is_empty()
                     || connection.ping == Ping::Due
                     || wants_key_update(session, connection)
-                    || session.streams.wants_acknowledging()
-                        && session
-                            .connections
-                            .iter_live()
-                            .any(|(_, other)| other.acks.is_wanted_now())
+                    || wants_acks(session)
             }
         }
     }
+}
+
+/// Whether an acknowledgment is to go out by itself.
+fn wants_acks(session: &Session) -> bool {
+    let wanted = |connection: &Connection| connection.acks.is_wanted_now();
+    session.streams.wants_acknowledging()
+        && session
+            .connections
+            .iter_live()
+            .any(|(_, other)| wanted(other))
 }
 
 /// Builds one record; `None` when there is nothing to send.

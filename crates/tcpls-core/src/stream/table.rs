@@ -309,10 +309,10 @@ impl Streams {
     }
 
     /// A-34 a: whether what arrives is to be acknowledged. Above the soft cap, sockets that are read
-    /// only for a waiting writer would bring in more and more: unacknowledged, what the peer sends
-    /// ends with its own send buffer. A waiting reader may wait for what is behind that.
+    /// only for somebody who waits would bring in more and more: unacknowledged, what the peer sends
+    /// ends with its own send buffer.
     pub(crate) fn wants_acknowledging(&self) -> bool {
-        self.receiving.has_room() || self.receiving.is_waiting() || self.phase != Phase::Open
+        self.receiving.has_room() || self.phase != Phase::Open
     }
 
     /// Whether a stream has something to send.

@@ -118,6 +118,7 @@ impl Pair {
         match self.next_event() {
             Some(at) => {
                 self.pass(at);
+                self.settle();
                 true
             }
             None => false,

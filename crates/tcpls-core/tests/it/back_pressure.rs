@@ -109,3 +109,34 @@ fn an_echo_is_never_stuck() {
 fn a_slow_reader_that_writes_is_slowed_down() {
     echo(1000);
 }
+
+/// A-34 a: a stream that nobody reads holds what its writer can send unacknowledged, and does not stop
+/// another stream that somebody waits for.
+#[test]
+fn a_stream_that_nobody_reads_does_not_stop_the_others() {
+    let mut config = SessionConfig::new();
+    config
+        .stream_send_buffer(SEND_BUFFER)
+        .unread_soft_cap(SOFT_CAP)
+        .unread_hard_cap(HARD_CAP);
+    let mut pair = Pair::new(PairConfig {
+        client: config.clone(),
+        server: config,
+        ..PairConfig::default()
+    });
+    let [bulk, small] = [(); 2].map(|()| pair.server.session.open_bi().unwrap());
+    pair.drive();
+    let block = vec![0; SEND_BUFFER];
+    let mut moving = true;
+    while moving {
+        let _ = pair.client.session.recv(small).read(&mut [0; 1]);
+        moving = pair.server.session.send(bulk).write(&block).is_ok();
+        moving |= pair.step();
+    }
+    let held = usize::try_from(pair.client.session.stats().bytes_unread).unwrap();
+    assert!(SOFT_CAP <= held && held <= SOFT_CAP + SEND_BUFFER, "{held}");
+    assert_eq!(pair.server.session.send(small).write(b"x"), Ok(1));
+    pair.drive();
+    assert_eq!(pair.client.session.recv(small).read(&mut [0; 1]), Ok(1));
+    assert_eq!(pair.client.session.close_reason(), None);
+}

@@ -5,11 +5,23 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::unwrap_in_result,
+    clippy::wildcard_enum_match_arm,
     unreachable_pub,
     reason = "tests stop at what they do not expect"
 )]
 
+mod acks;
 mod back_pressure;
+mod close;
+mod control;
 mod exchange;
+mod failover;
 mod interaction;
+mod keys;
+mod limits;
+mod misbehaviour;
+mod packing;
+mod silence;
+mod streams;
 mod talk;

@@ -2,8 +2,11 @@
 
 use tcpls_core::{
     ReadError, WriteError,
-    testing::{Host, Pair},
-    wire::{Role, StreamId},
+    testing::{Host, Pair, Sent},
+    wire::{
+        AckFrame, ConnectionId, ConnectionResetFrame, Fin, Frame, RecordSequence, Role,
+        StreamFrame, StreamId,
+    },
 };
 
 /// Bytes that differ from place to place and from stream to stream.
@@ -48,4 +51,50 @@ pub fn transfer(pair: &mut Pair, from: Role, stream: StreamId, data: &[u8]) -> V
             received.len()
         );
     }
+}
+
+/// Stream `index` of `initiator`.
+pub fn stream(initiator: Role, index: u32) -> StreamId {
+    StreamId::nth(initiator, index).unwrap()
+}
+
+/// A Stream frame that goes on.
+pub fn data(stream: StreamId, offset: u64, data: &[u8]) -> Frame<'_> {
+    Frame::Stream(StreamFrame {
+        stream,
+        offset,
+        fin: Fin::More,
+        data,
+    })
+}
+
+/// A Stream frame that ends its stream.
+pub fn end(stream: StreamId, offset: u64, data: &[u8]) -> Frame<'_> {
+    Frame::Stream(StreamFrame {
+        stream,
+        offset,
+        fin: Fin::End,
+        data,
+    })
+}
+
+/// An ACK frame of this connection up to this record.
+pub fn ack(connection: u32, highest: u64) -> Frame<'static> {
+    let connection = ConnectionId::from_wire(connection);
+    Frame::Ack(AckFrame {
+        connection,
+        highest: RecordSequence::from_wire(highest),
+    })
+}
+
+/// A Connection Reset frame.
+pub fn reset(connection: u32) -> Frame<'static> {
+    Frame::ConnectionReset(ConnectionResetFrame {
+        connection: ConnectionId::from_wire(connection),
+    })
+}
+
+/// The frames of several records, each in the order in which a peer applies them.
+pub fn all_frames(sent: &[Sent]) -> Vec<Frame<'_>> {
+    sent.iter().flat_map(Sent::frames).collect()
 }
