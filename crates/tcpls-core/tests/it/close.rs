@@ -34,7 +34,7 @@ fn closed(solo: &mut Solo) -> (Option<ConnectionFailure>, CloseReason) {
     }
 }
 
-/// R26 to R29, A-17: what was finished arrives, then `close_notify` goes both ways, and both sides
+/// R26, R29, A-17: what was finished arrives, then `close_notify` goes both ways, and both sides
 /// know who closed.
 #[test]
 fn closing_waits_for_what_was_finished() {
@@ -77,7 +77,8 @@ fn closing_waits_for_what_was_finished() {
     );
 }
 
-/// `close_notify` is the last record, after the acknowledgments.
+/// R27, R28, A-17: `close_notify` goes out before the connection is closed: it is the last record,
+/// after the acknowledgments, and this side of the connection closes with it.
 #[test]
 fn close_notify_comes_last() {
     let mut server = Solo::server();

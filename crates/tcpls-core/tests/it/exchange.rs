@@ -4,6 +4,7 @@ use tcpls_core::{Event, testing::Pair, wire::Role};
 
 use crate::talk::{pattern, read_all, transfer};
 
+/// R6, R11: a session starts on the connection that carried the handshake, and either side sends.
 #[test]
 fn bytes_arrive_in_order_both_ways() {
     let mut pair = Pair::seeded(1);

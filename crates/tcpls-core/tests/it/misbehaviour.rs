@@ -320,7 +320,7 @@ fn malformed_alerts() {
     }
 }
 
-/// Stream Change is a hint: right, wrong or repeated, it changes nothing but is acknowledged.
+/// R44, R55, A-36: Stream Change is a hint: right, wrong or repeated, it changes nothing but is acknowledged.
 #[test]
 fn stream_changes_are_hints() {
     let id = stream(Role::Client, 0);
