@@ -88,13 +88,14 @@ impl SessionConfig {
 
     /// Bytes that arrived in order and were not read, over all streams, at which
     /// [`wants_read`](crate::Session::wants_read) turns false unless somebody waits for what may lie
-    /// behind them, and at which acknowledging stops; default 4 MiB, at least 1 (reading A-34 a).
+    /// behind them; default 4 MiB, at least 1 (reading A-34 a).
     pub fn unread_soft_cap(&mut self, bytes: usize) -> &mut Self {
         self.unread_soft_cap = bytes.max(1);
         self
     }
 
-    /// Unread bytes that end the session; default 64 MiB (reading A-34 a). The memory that a peer can
+    /// Unread bytes that end the session; default 64 MiB (reading A-34 a). From a quarter of it on,
+    /// nothing is acknowledged, so that a peer with a bounded send buffer does not get there. The memory that a peer can
     /// make this side hold is this plus [`out_of_order_cap`](Self::out_of_order_cap).
     pub fn unread_hard_cap(&mut self, bytes: usize) -> &mut Self {
         self.unread_hard_cap = bytes;

@@ -121,6 +121,11 @@ impl Receiving {
         self.unread < self.soft_cap
     }
 
+    /// Whether what nobody read is far from the hard cap.
+    pub(crate) fn may_hoard(&self) -> bool {
+        self.has_room() || self.unread < self.hard_cap / 4
+    }
+
     /// Whether a reader waits on a stream that has nothing to deliver.
     pub(crate) fn is_waiting(&self) -> bool {
         self.waiting > 0

@@ -310,9 +310,10 @@ impl Streams {
 
     /// A-34 a: whether what arrives is to be acknowledged. Above the soft cap, sockets that are read
     /// only for somebody who waits would bring in more and more: unacknowledged, what the peer sends
-    /// ends with its own send buffer.
+    /// ends with its own send buffer. Some of it is taken, for applications that write much before
+    /// they read.
     pub(crate) fn wants_acknowledging(&self) -> bool {
-        self.receiving.has_room() || self.phase != Phase::Open
+        self.receiving.may_hoard() || self.phase != Phase::Open
     }
 
     /// Whether a stream has something to send.

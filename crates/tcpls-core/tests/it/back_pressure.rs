@@ -104,6 +104,25 @@ fn an_echo_is_never_stuck() {
     echo(usize::MAX);
 }
 
+/// A-34 a: whoever first writes and then reads can do so up to a quarter of the hard cap at each end.
+#[test]
+fn writing_before_reading_is_not_stuck() {
+    let mut pair = Pair::seeded(35);
+    let stream = pair.client.session.open_bi().unwrap();
+    let data = pattern(stream, Role::Client, 0, 12 << 20);
+    let (mut written, mut server) = (0, Echo::default());
+    while written < data.len() {
+        match pair.client.session.send(stream).write(&data[written..]) {
+            Ok(len) => written += len,
+            Err(WriteError::Blocked) => assert!(pair.step(), "stuck after {written} written"),
+            Err(error) => panic!("{error}"),
+        }
+        if pair.server.session.stats().streams_live > 0 {
+            server.run(&mut pair.server, stream);
+        }
+    }
+}
+
 /// A-34 a: a client that always writes and hardly reads slows its own writing down.
 #[test]
 fn a_slow_reader_that_writes_is_slowed_down() {
