@@ -97,6 +97,8 @@ pub struct SessionStats {
     pub connections: u32,
     /// Connections that are not over.
     pub live_connections: u32,
+    /// Tokens for further connections that the server gave the client, used ones included.
+    pub tokens: u32,
     /// Streams opened by this side.
     pub streams_opened: u64,
     /// Streams opened by the peer.

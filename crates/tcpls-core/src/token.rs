@@ -126,6 +126,17 @@ impl Tokens {
         }
     }
 
+    /// How many tokens the server gave out, as far as this side knows.
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Self::Client(pool) => pool.places.len(),
+            Self::Server(issuer) => {
+                let next = issuer.next.map(TokenSequence::as_u8);
+                next.map_or(255, |next| usize::from(next) - 1)
+            }
+        }
+    }
+
     /// Whether a token is out that was not seen used here.
     pub(crate) fn may_join(&self) -> bool {
         match self {
@@ -195,6 +206,22 @@ mod tests {
 
     fn token(byte: u8) -> Token {
         Token::from_bytes([byte; 32])
+    }
+
+    /// Both sides count alike, with the token of the handshake and without.
+    #[test]
+    fn tokens_are_counted_on_both_sides() {
+        let (mut client, mut server) = (Tokens::new(Role::Client), Tokens::new(Role::Server));
+        assert_eq!((client.count(), server.count()), (0, 0));
+        client.add_early(token(1));
+        server.add_early(token(1));
+        assert_eq!((client.count(), server.count()), (1, 1));
+        let issued = server.issue(token(2)).unwrap();
+        client.receive(issued, token(2).as_token_ref()).unwrap();
+        client.take().unwrap();
+        assert_eq!((client.count(), server.count()), (2, 2));
+        while server.issue(token(3)).is_ok() {}
+        assert_eq!(server.count(), 255);
     }
 
     fn sequence(value: u8) -> TokenSequence {

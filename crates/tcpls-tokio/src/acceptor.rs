@@ -91,6 +91,14 @@ impl Acceptor {
         handshake::within(limit, self.read_hello(Transport::new(io))).await
     }
 
+    /// Waits until every session that was started here is over and its connections are closed.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn wait_idle(&self) {
+        self.registry.wait_idle().await;
+    }
+
     async fn read_hello(&self, mut transport: Transport) -> Result<Hello, ConnectError> {
         let mut reader = HelloReader::new(self.config.transport.codec);
         let mut received = BytesMut::new();

@@ -94,6 +94,14 @@ impl Connector {
         self.config.transport.handshake_timeout
     }
 
+    /// Waits until every session that was started here is over and its connections are closed.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn wait_idle(&self) {
+        self.registry.wait_idle().await;
+    }
+
     async fn run(
         &self,
         server_name: ServerName<'static>,

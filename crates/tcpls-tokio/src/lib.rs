@@ -60,7 +60,7 @@ pub use session::Session;
 pub use tcpls_core as core;
 pub use tcpls_core::crypto::{HandshakeInfo, PlainReason, provider};
 pub use tcpls_core::wire::StreamId;
-pub use tcpls_core::{SessionConfig, SessionStats, StreamStats};
+pub use tcpls_core::{ConnectionStats, SessionConfig, SessionStats, StreamStats};
 
 /// The provider to build rustls configurations on: aws-lc-rs, carrying the TCPLS extensions.
 #[cfg(feature = "aws-lc")]

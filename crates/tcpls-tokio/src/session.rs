@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use rustls_pki_types::CertificateDer;
-use tcpls_core::SessionStats;
 use tcpls_core::crypto::{Exporter, HandshakeInfo};
 use tcpls_core::wire::StreamId;
+use tcpls_core::{ConnectionStats, SessionStats};
 
 use crate::error::{ExportError, OpenError, SessionError};
 use crate::io::Addresses;
@@ -124,6 +124,28 @@ impl Session {
     /// Counters of the session so far.
     pub fn stats(&self) -> SessionStats {
         self.handle.shared.inspect(|state| state.core.stats())
+    }
+
+    /// Counters of each connection that is not over.
+    pub fn connection_stats(&self) -> Vec<ConnectionStats> {
+        self.handle.shared.inspect(|state| {
+            let core = &state.core;
+            core.connections()
+                .filter_map(|handle| core.connection_stats(handle))
+                .collect()
+        })
+    }
+
+    /// The addresses for further connections that the peer advertised and did not withdraw (draft
+    /// 5.2.7).
+    pub fn peer_addresses(&self) -> Vec<SocketAddr> {
+        self.handle.shared.inspect(|state| {
+            state
+                .core
+                .peer_addresses()
+                .map(|(_, address)| address)
+                .collect()
+        })
     }
 
     /// What the TLS handshake agreed on.

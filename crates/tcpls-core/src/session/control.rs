@@ -79,6 +79,10 @@ impl Control {
         self.tokens.add_early(token);
     }
 
+    pub(crate) fn tokens(&self) -> usize {
+        self.tokens.count()
+    }
+
     pub(crate) fn issue_token(&mut self, token: Token) -> Result<TokenSequence, TokenError> {
         let sequence = self.tokens.issue(token)?;
         self.push(ControlFrame::NewToken(sequence));

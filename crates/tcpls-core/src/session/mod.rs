@@ -358,6 +358,7 @@ impl Session {
         let mut stats = SessionStats {
             connections: self.connections.added(),
             live_connections: u32::try_from(self.connections.live().len()).unwrap_or(u32::MAX),
+            tokens: u32::try_from(self.control.tokens()).unwrap_or(u32::MAX),
             ..SessionStats::default()
         };
         self.streams.add_stats(&mut stats);
