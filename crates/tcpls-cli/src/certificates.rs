@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use rcgen::{Certificate, CertificateParams, DnType, KeyPair};
 use tcpls_tokio::rustls::RootCertStore;
 use tcpls_tokio::rustls::pki_types::pem::PemObject as _;
 use tcpls_tokio::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem};
@@ -48,16 +49,16 @@ impl SelfSigned {
         if !names.contains(&address) {
             names.push(address);
         }
-        let made = rcgen::generate_simple_self_signed(names)
+        let (key, certificate) = sign(names)
             .map_err(|error| Failure::new(Exit::Internal, format!("no certificate: {error}")))?;
-        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let private = PrivatePkcs8KeyDer::from(key.serialize_der());
         let identity = Identity {
-            chain: vec![made.cert.der().clone()],
-            key: key.into(),
+            chain: vec![certificate.der().clone()],
+            key: private.into(),
         };
         Ok(Self {
             identity,
-            pem: made.cert.pem(),
+            pem: certificate.pem(),
         })
     }
 
@@ -66,6 +67,19 @@ impl SelfSigned {
         roots_of(self.identity.chain.clone())
             .map_err(|error| Failure::new(Exit::Internal, format!("not a root: {error}")))
     }
+}
+
+/// Each certificate gets a name of its own: with a common one, a client that trusts another of them
+/// would complain about its signature and not about the stranger.
+fn sign(names: Vec<String>) -> Result<(KeyPair, Certificate), rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new(names)?;
+    let common_name = format!("tcpls self-signed {:016x}", rand::random::<u64>());
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
+    let certificate = params.self_signed(&key)?;
+    Ok((key, certificate))
 }
 
 /// The certificates that a PEM file lists as trusted.

@@ -163,7 +163,7 @@ impl ClientArgs {
         };
         tls.alpn_protocols = self.tls.protocols();
         tls.key_log = self.tls.key_log()?;
-        let mut config = ClientConfig::new(Arc::new(tls)).map_err(unusable)?;
+        let mut config = ClientConfig::new(&Arc::new(tls)).map_err(unusable)?;
         let mut transport = TransportConfig::default();
         transport.handshake_timeout(self.connect_timeout);
         config.transport_config(Arc::new(transport));

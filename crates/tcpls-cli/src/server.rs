@@ -101,7 +101,7 @@ impl ServerArgs {
             .map_err(|error| Failure::new(Exit::File, format!("the certificate: {error}")))?;
         tls.alpn_protocols = self.tls.protocols();
         tls.key_log = self.tls.key_log()?;
-        ServerConfig::new(Arc::new(tls)).map_err(unusable)
+        ServerConfig::new(&Arc::new(tls)).map_err(unusable)
     }
 
     fn identity(&self) -> Result<Identity, Failure> {

@@ -59,7 +59,7 @@ pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
                 tcpls: false,
                 reason: plain.reason().to_string(),
             })?;
-            relay_plain(plain).await
+            relay_plain(*plain).await
         }
         Connected::Session(session) => {
             relay_session(&session).await?;

@@ -25,7 +25,7 @@ pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
 async fn echo(connected: Connected) -> Result<(), Failure> {
     match connected {
         Connected::Session(session) => echo_session(&session).await,
-        Connected::Plain(plain) => echo_plain(plain).await.map_err(Failure::lost),
+        Connected::Plain(plain) => echo_plain(*plain).await.map_err(Failure::lost),
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
     match connected {
         Connected::Session(session) => {
             say_goodbye(&session).await;
-            report.tokens = session.tokens_received();
+            report.tokens = session.stats().tokens;
             let addresses = session.peer_addresses();
             report.addresses = addresses.iter().map(ToString::to_string).collect();
             connector.wait_idle().await;
