@@ -9,7 +9,7 @@ use tcpls_core::crypto::{
     Answer, FirstFlight, HelloReader, JoinHello, ReceivedHello, ServerHandshake,
 };
 use tcpls_core::wire::{Offered, Role};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::ServerConfig;
 use crate::connector::Connected;
@@ -127,7 +127,7 @@ impl Acceptor {
                     return Err(error.into());
                 }
             }
-            if transport.read.read_buf(&mut received).await? == 0 {
+            if handshake::read(&mut transport, &mut received).await? == 0 {
                 return Err(ConnectError::Closed);
             }
         }

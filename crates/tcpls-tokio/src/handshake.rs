@@ -45,10 +45,19 @@ pub(crate) async fn run<H: Handshake>(
         if handshake.is_complete() {
             return Ok(handshake.finish()?);
         }
-        if transport.read.read_buf(input).await? == 0 {
+        if read(transport, input).await? == 0 {
             return Err(ConnectError::Closed);
         }
     }
+}
+
+/// Space for the messages of a handshake: an empty buffer would grow read by read.
+const ROOM: usize = 4096;
+
+/// Reads once behind what `input` holds; 0 is the end.
+pub(crate) async fn read(transport: &mut Transport, input: &mut BytesMut) -> io::Result<usize> {
+    input.reserve(ROOM);
+    transport.read.read_buf(input).await
 }
 
 /// Sends an alert as the last word, and reads what the peer still sends for a moment: closing a
