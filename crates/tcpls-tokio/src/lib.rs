@@ -67,3 +67,8 @@ pub use tcpls_core::{ConnectionStats, SessionConfig, SessionStats, StreamStats};
 pub fn default_provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(provider(&rustls::crypto::aws_lc_rs::default_provider()))
 }
+
+/// Compiles and runs the example of the project's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
