@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tcpls_tokio::rustls::pki_types::ServerName;
 use tcpls_tokio::rustls::{self, RootCertStore};
-use tcpls_tokio::{ClientConfig, Connected, Connector, Session, TransportConfig};
+use tcpls_tokio::{ClientConfig, Connected, Connector, Session, TransportConfig, default_provider};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
@@ -75,6 +75,7 @@ impl ClientArgs {
                 format!("'{host}' cannot be the name of a server"),
             )
         })?;
+        warm_up();
         let start = Instant::now();
         let (tcp, address) = self.connect().await?;
         let connect_time = start.elapsed();
@@ -184,6 +185,13 @@ impl ClientSession {
         self.session.close();
         self.connector.wait_idle().await;
     }
+}
+
+/// Draws a random number. The first one of a process takes tens of milliseconds, which are not the
+/// handshake's.
+fn warm_up() {
+    // If there is no randomness, the handshake says so.
+    let _drawn = default_provider().secure_random.fill(&mut [0]);
 }
 
 /// A configuration that rustls or the library refuses although every flag was fine.

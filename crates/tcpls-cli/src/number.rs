@@ -65,9 +65,9 @@ pub(crate) fn gbit_per_s(bytes: u64, time: Duration) -> f64 {
     }
 }
 
-/// Milliseconds, with the fraction.
+/// Milliseconds, down to the microsecond.
 pub(crate) fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
+    real(u64::try_from(time.as_micros()).unwrap_or(u64::MAX)) / 1e3
 }
 
 /// Shows a number of bytes with a unit that keeps it short.
