@@ -86,7 +86,9 @@ impl fmt::Display for Size {
             value /= 1024.0;
             unit = larger;
         }
-        if unit == "bytes" {
+        if self.0 == 1 {
+            f.write_str("1 byte")
+        } else if unit == "bytes" {
             write!(f, "{} {unit}", self.0)
         } else {
             write!(f, "{value:.2} {unit}")
@@ -136,6 +138,7 @@ mod tests {
 
     #[test]
     fn sizes_are_shown_with_their_unit() {
+        assert_eq!(Size(1).to_string(), "1 byte");
         assert_eq!(Size(1023).to_string(), "1023 bytes");
         assert_eq!(Size(1 << 10).to_string(), "1.00 KiB");
         assert_eq!(Size(3 << 29).to_string(), "1.50 GiB");
