@@ -247,3 +247,105 @@ impl Piece {
         self.offset + offset(self.data.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn byte(at: u64) -> u8 {
+        (at ^ (at >> 8) ^ (at >> 16)).to_le_bytes()[0]
+    }
+
+    fn bytes(from: u64, len: usize) -> Vec<u8> {
+        (from..from + offset(len)).map(byte).collect()
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Op {
+        Write(usize),
+        Push(usize),
+        Take,
+        Ack(usize),
+        Lose(usize),
+    }
+
+    fn ops() -> impl Strategy<Value = Vec<Op>> {
+        proptest::collection::vec(
+            prop_oneof![
+                (0_usize..40_000).prop_map(Op::Write),
+                (1_usize..40_000).prop_map(Op::Push),
+                Just(Op::Take),
+                (0_usize..100).prop_map(Op::Ack),
+                (0_usize..100).prop_map(Op::Lose),
+            ],
+            1..120,
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+        /// whatever is acknowledged and lost in whatever order, each piece holds the bytes of its
+        /// place, none goes out that the peer has or that is on its way, and all go out.
+        #[test]
+        fn pieces_are_the_bytes_that_are_missing(ops in ops()) {
+            let mut buffer = SendBuffer::default();
+            // For each byte written: on its way so many times, and whether the peer has it.
+            let mut model: Vec<(u32, bool)> = Vec::new();
+            // All that was ever given out and not acknowledged or lost.
+            let mut on_the_way: Vec<Range<u64>> = Vec::new();
+            for op in ops.into_iter().chain(std::iter::repeat_n(Op::Take, 300)) {
+                match op {
+                    Op::Write(len) => {
+                        buffer.write(&bytes(buffer.end(), len));
+                        model.resize(model.len() + len, (0, false));
+                    }
+                    Op::Push(len) => {
+                        buffer.push(bytes(buffer.end(), len).into());
+                        model.resize(model.len() + len, (0, false));
+                    }
+                    Op::Take => {
+                        let expected = buffer.next_len();
+                        let piece = buffer.take();
+                        prop_assert_eq!(piece.as_ref().map(|piece| piece.data.len()), expected);
+                        if let Some(piece) = piece {
+                            prop_assert!(!piece.data.is_empty() && piece.data.len() <= MAX_PIECE);
+                            prop_assert!(piece.data == bytes(piece.offset, piece.data.len()));
+                            for at in piece.offset..piece.end() {
+                                let (count, acked) = &mut model[length(at)];
+                                prop_assert!(*count == 0 && !*acked, "{at} was not missing");
+                                *count += 1;
+                            }
+                            on_the_way.push(piece.offset..piece.end());
+                        }
+                    }
+                    Op::Ack(_) | Op::Lose(_) if on_the_way.is_empty() => {}
+                    Op::Ack(index) => {
+                        // An acknowledgment may come late, for what was sent again meanwhile.
+                        let range = on_the_way.swap_remove(index % on_the_way.len());
+                        let before = buffer.held();
+                        let freed = buffer.ack(range.clone());
+                        prop_assert_eq!(before - freed, buffer.held());
+                        for at in range {
+                            model[length(at)] = (0, true);
+                        }
+                    }
+                    Op::Lose(index) => {
+                        let range = on_the_way[index % on_the_way.len()].clone();
+                        buffer.lose(range.clone());
+                        for at in range {
+                            model[length(at)].0 = 0;
+                        }
+                    }
+                }
+            }
+            prop_assert!(model.iter().all(|(count, acked)| *count > 0 || *acked));
+            for range in on_the_way {
+                buffer.ack(range);
+            }
+            prop_assert!(buffer.is_acked() && buffer.blocks.is_empty() && buffer.held() == 0);
+        }
+    }
+}

@@ -143,6 +143,53 @@ fn a_late_ack_prunes_the_retransmission() {
     );
 }
 
+/// an answer without ACK means that no ACK will come: what was remembered for one is forgotten.
+#[test]
+fn an_answered_report_ends_the_waiting_for_acks() {
+    let mut client = Solo::client();
+    let second = client.join(1);
+    client.session.open_bi().unwrap();
+    client.transmit();
+    fail(&mut client);
+    assert_eq!(
+        client
+            .session
+            .connection_stats(client.first)
+            .unwrap()
+            .frames_in_flight,
+        1
+    );
+    client.receive_on(second, &[reset(0)]);
+    assert_eq!(
+        client
+            .session
+            .connection_stats(client.first)
+            .unwrap()
+            .frames_in_flight,
+        0
+    );
+    assert_eq!(
+        all_frames(&client.transmit_on(second).0).len(),
+        3,
+        "sent again all the same"
+    );
+}
+
+/// an ACK is not sent again but its current state is, because the one that was sent may be lost
+/// with the connection that carried it.
+#[test]
+fn acknowledgments_are_repeated_elsewhere() {
+    let mut client = Solo::client();
+    let second = client.join(1);
+    client.receive_on(second, &[Frame::Ping]);
+    assert_eq!(all_frames(&client.transmit()), [ack(1, 0)]);
+    fail(&mut client);
+    assert_eq!(
+        all_frames(&client.transmit_on(second).0),
+        [ack(1, 0), reset(0)]
+    );
+}
+
 /// reports are idempotent, and one for a closed connection is ignored.
 #[test]
 fn repeated_reports_change_nothing() {

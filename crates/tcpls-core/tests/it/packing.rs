@@ -65,6 +65,20 @@ fn small_writes_are_gathered() {
     );
 }
 
+/// So are small chunks, whose frames would cost more than copying them.
+#[test]
+fn small_chunks_are_gathered() {
+    let (mut client, ids) = client_with_streams(1);
+    for _ in 0..100 {
+        let mut chunk = Bytes::from_static(b"0123456789");
+        assert_eq!(client.session.send(ids[0]).write_chunk(&mut chunk), Ok(10));
+    }
+    assert_eq!(
+        all_frames(&client.transmit()),
+        [data(ids[0], 0, &b"0123456789".repeat(100))]
+    );
+}
+
 /// data that the application hands over is sent from where it lies, by reference.
 #[test]
 fn chunks_are_sent_by_reference() {
