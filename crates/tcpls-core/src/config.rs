@@ -40,7 +40,7 @@ impl Default for SessionConfig {
     fn default() -> Self {
         Self {
             announcement: StreamAnnouncement::AtOpen,
-            stream_send_buffer: 1 << 20,
+            stream_send_buffer: 4 << 20,
             session_send_buffer: 8 << 20,
             unread_soft_cap: 4 << 20,
             unread_hard_cap: 64 << 20,
@@ -73,7 +73,7 @@ impl SessionConfig {
         self
     }
 
-    /// Bytes of one stream, unsent or unacknowledged, at which writes block; default 1 MiB, at least
+    /// Bytes of one stream, unsent or unacknowledged, at which writes block; default 4 MiB, at least
     /// 1. It bounds the throughput of a stream to this over the round trip time.
     pub fn stream_send_buffer(&mut self, bytes: usize) -> &mut Self {
         self.stream_send_buffer = bytes.max(1);

@@ -25,6 +25,7 @@
 //! ```
 
 mod acceptor;
+mod block;
 mod clock;
 mod config;
 mod connection;

@@ -23,11 +23,17 @@ use crate::shared::{Interest, State};
 pub struct RecvStream {
     handle: Arc<Handle>,
     id: StreamId,
+    /// Empty between calls; kept for its allocation.
+    taken: Vec<Bytes>,
 }
 
 impl RecvStream {
     pub(crate) fn new(handle: Arc<Handle>, id: StreamId) -> Self {
-        Self { handle, id }
+        Self {
+            handle,
+            id,
+            taken: Vec::new(),
+        }
     }
 
     /// The stream's id on the wire (draft 4.1).
@@ -48,8 +54,7 @@ impl RecvStream {
         if buffer.is_empty() {
             return Ok(Some(0));
         }
-        let count =
-            poll_fn(|cx| self.poll_with(cx, |state, id| state.core.recv(id).read(buffer))).await?;
+        let count = poll_fn(|cx| self.poll_fill(cx, buffer)).await?;
         Ok((count > 0).then_some(count))
     }
 
@@ -92,6 +97,39 @@ impl RecvStream {
         drop(self);
     }
 
+    /// Copies what is there into `buffer`; 0 at the end of the stream.
+    ///
+    /// The bytes are taken out under the session's lock and copied without it.
+    fn poll_fill(&mut self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, ReadError>> {
+        let mut taken = std::mem::take(&mut self.taken);
+        let result = self.poll_with(cx, |state, id| {
+            let mut recv = state.core.recv(id);
+            let mut room = buffer.len();
+            while room > 0 {
+                match recv.read_chunk(room) {
+                    Ok(Some(chunk)) => {
+                        room -= chunk.len();
+                        taken.push(chunk);
+                    }
+                    Ok(None) => break,
+                    Err(_) if !taken.is_empty() => break,
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        });
+        let mut rest = buffer;
+        let mut filled = 0;
+        for chunk in taken.drain(..) {
+            let (part, later) = rest.split_at_mut(chunk.len());
+            part.copy_from_slice(&chunk);
+            filled += chunk.len();
+            rest = later;
+        }
+        self.taken = taken;
+        result.map_ok(|()| filled)
+    }
+
     /// Runs `read`, and waits for data when it finds none.
     fn poll_with<R>(
         &self,
@@ -121,7 +159,7 @@ impl AsyncRead for RecvStream {
         }
         let room = buffer.initialize_unfilled();
         let this = self.get_mut();
-        let count = ready!(this.poll_with(cx, |state, id| state.core.recv(id).read(room)))?;
+        let count = ready!(this.poll_fill(cx, room))?;
         buffer.advance(count);
         Poll::Ready(Ok(()))
     }

@@ -11,9 +11,13 @@ use tcpls_core::StreamStats;
 use tcpls_core::wire::StreamId;
 use tokio::io::AsyncWrite;
 
+use crate::block::{self, BLOCK, RECORD_DATA};
 use crate::error::{ClosedStream, StoppedError, WriteError};
 use crate::session::Handle;
 use crate::shared::{Interest, State};
+
+/// Shorter writes are copied where they gather with their neighbours.
+const COPY_UNLOCKED: usize = 8 * 1024;
 
 /// The sending half of a stream: an ordered byte stream that ends with [`finish`](Self::finish).
 ///
@@ -157,7 +161,26 @@ impl SendStream {
     }
 
     fn poll_write_bytes(&self, cx: &Context<'_>, data: &[u8]) -> Poll<Result<usize, WriteError>> {
-        self.poll_with(cx, |state, id| state.core.send(id).write(data))
+        if data.len() < COPY_UNLOCKED {
+            return self.poll_with(cx, |state, id| state.core.send(id).write(data));
+        }
+        // What is long to copy is not copied under the session's lock.
+        let room = self
+            .handle
+            .shared
+            .inspect_mut(|state| state.core.send(self.id).capacity());
+        let whole = room.min(data.len()).min(BLOCK);
+        let part = if whole > RECORD_DATA {
+            whole - whole % RECORD_DATA
+        } else {
+            whole
+        };
+        let mut chunk = block::copy(data.get(..part).unwrap_or(data));
+        self.poll_with(cx, |state, id| match part {
+            // No room: this way the writer is known to wait.
+            0 => state.core.send(id).write(data),
+            _ => state.core.send(id).write_chunk(&mut chunk),
+        })
     }
 
     /// Runs `write`, and waits for room when it finds none.

@@ -59,6 +59,11 @@ impl Shared {
         look(&self.lock())
     }
 
+    /// Looks at what only a borrowed view of the state can tell; changes nothing either.
+    pub(crate) fn inspect_mut<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
+        look(&mut self.lock())
+    }
+
     /// Takes the next batch of records for `connection`. After [`TransmitState::Idle`], whoever
     /// gives the connection something to send drives its writer.
     pub(crate) fn poll_transmit(

@@ -26,7 +26,11 @@ const ROOM: usize = 16 * 1024 + 5 + 256;
 const PROBE: usize = 4 * 1024;
 /// How long a connection that is over is still read, so that it ends without a RST.
 const LINGER: Duration = Duration::from_secs(1);
-/// How long a connection at rest keeps its buffer.
+/// Received bytes after which the application gets its turn.
+const YIELD: usize = 64 * 1024;
+/// Used up buffers that a connection keeps to fill them again once nothing refers to them.
+const SPARES: usize = 4;
+/// How long a connection at rest keeps its buffers.
 const KEEP: Duration = Duration::from_millis(200);
 
 /// The read half of one connection.
@@ -36,6 +40,8 @@ pub(crate) struct Reader {
     opener: RecordOpener,
     /// Received bytes that are not opened yet: at most a partial record between reads.
     buffer: BytesMut,
+    /// Buffers that are used up; what was read from them may still be referred to.
+    spares: Vec<BytesMut>,
     opened: Vec<OpenedRecord>,
     /// Set when the session needs nothing more from this connection.
     over: Arc<AtomicBool>,
@@ -55,6 +61,7 @@ impl Reader {
             io,
             opener,
             buffer: received,
+            spares: Vec::new(),
             opened: Vec::new(),
             over,
         }
@@ -79,20 +86,31 @@ impl Reader {
                 return Some(failure);
             }
             poll_fn(|cx| shared.poll_wants_read(self.connection, cx)).await;
-            let over = Arc::clone(&self.over);
-            let mut fill = pin!(self.fill());
-            let filled = poll_fn(|cx| {
-                if over.load(Ordering::Acquire) {
-                    return Poll::Ready(None);
-                }
-                fill.as_mut().poll(cx).map(Some)
-            });
-            match filled.await? {
+            match self.fill_unless_over().await? {
                 Ok(0) => return Some(ReadEnd::Eof),
                 Ok(_) => {}
                 Err(error) => return Some(ReadEnd::Failed(failure(&error))),
             }
+            if self.buffer.len() >= YIELD {
+                if let Err(failure) = self.open_buffered(shared) {
+                    return Some(failure);
+                }
+                // What was just decrypted is in the cache: let who reads it run before more is.
+                tokio::task::yield_now().await;
+            }
         }
+    }
+
+    async fn fill_unless_over(&mut self) -> Option<io::Result<usize>> {
+        let over = Arc::clone(&self.over);
+        let mut fill = pin!(self.fill());
+        poll_fn(|cx| {
+            if over.load(Ordering::Acquire) {
+                return Poll::Ready(None);
+            }
+            fill.as_mut().poll(cx).map(Some)
+        })
+        .await
     }
 
     async fn discard(&mut self) {
@@ -119,20 +137,40 @@ impl Reader {
         result
     }
 
+    /// Sees to it that a whole record fits, in a buffer that is used again if there is one.
+    fn make_room(&mut self) {
+        if self.buffer.capacity() - self.buffer.len() >= ROOM {
+            return;
+        }
+        let free = self
+            .spares
+            .iter_mut()
+            .position(|spare| spare.try_reclaim(CHUNK));
+        let mut next = match free {
+            Some(free) => self.spares.swap_remove(free),
+            None => BytesMut::with_capacity(CHUNK),
+        };
+        next.extend_from_slice(&self.buffer);
+        let mut used = std::mem::replace(&mut self.buffer, next);
+        used.clear();
+        if self.spares.len() < SPARES {
+            self.spares.push(used);
+        }
+    }
+
     /// Reads once. A connection that has been quiet for a while holds no buffer meanwhile.
     async fn fill(&mut self) -> io::Result<usize> {
         if self.buffer.capacity() > 0 || !self.buffer.is_empty() {
-            if self.buffer.capacity() - self.buffer.len() < ROOM {
-                self.buffer.reserve(CHUNK);
-            }
+            self.make_room();
             if !self.buffer.is_empty() {
                 return self.io.read_buf(&mut self.buffer).await;
             }
             let read = self.io.read_buf(&mut self.buffer);
-            match tokio::time::timeout(KEEP, read).await {
-                Ok(result) => return result,
-                Err(_) => self.buffer = BytesMut::new(),
+            if let Ok(result) = tokio::time::timeout(KEEP, read).await {
+                return result;
             }
+            self.buffer = BytesMut::new();
+            self.spares = Vec::new();
         }
         poll_fn(|cx| poll_probe(&mut self.io, &mut self.buffer, cx)).await
     }

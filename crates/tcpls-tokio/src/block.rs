@@ -1,0 +1,64 @@
+//! Blocks of written data, used again instead of returned to the allocator.
+//!
+//! A bulk writer fills and frees some megabytes all the time; left to the allocator, each of them is
+//! given back to the system and faulted in again.
+
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use tcpls_core::wire::frame::{MAX_PLAINTEXT, STREAM_OVERHEAD};
+
+/// Stream data of a full record (draft 5.2.3): 2^14 bytes less the frame's own fields.
+pub(crate) const RECORD_DATA: usize = MAX_PLAINTEXT - STREAM_OVERHEAD;
+
+/// Bytes in a block: some full records.
+pub(crate) const BLOCK: usize = 12 * RECORD_DATA;
+
+/// How many free blocks the process keeps: 6 MiB.
+const KEPT: usize = 32;
+
+static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// Copies `data`, at most [`BLOCK`] bytes of it, into a block that is free again once nothing refers
+/// to it.
+pub(crate) fn copy(data: &[u8]) -> Bytes {
+    let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let mut block = free.unwrap_or_else(|| Vec::with_capacity(BLOCK));
+    block.extend_from_slice(data.get(..BLOCK).unwrap_or(data));
+    Bytes::from_owner(Block(block))
+}
+
+struct Block(Vec<u8>);
+
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.len() < KEPT {
+            let mut block = std::mem::take(&mut self.0);
+            block.clear();
+            free.push(block);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_holds_a_copy_of_at_most_its_size() {
+        let data: Vec<u8> = (0..=255).cycle().take(BLOCK + 100).collect();
+        for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 100] {
+            let copied = copy(&data[..length]);
+            assert!(copied == data[..length.min(BLOCK)], "{length} bytes");
+        }
+        let (one, two) = (copy(b"one"), copy(b"two"));
+        assert_eq!((&one[..], &two[..]), (&b"one"[..], &b"two"[..]));
+    }
+}
