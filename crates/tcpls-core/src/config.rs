@@ -13,7 +13,10 @@ pub enum StreamAnnouncement {
     WithData,
 }
 
-/// Limits and delays of one session; the defaults are meant for production.
+/// The longest time that can be set, a year: deadlines must not overflow.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Limits and delays of one session; the defaults are meant for production. Times are at most a year.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionConfig {
     pub(crate) announcement: StreamAnnouncement,
@@ -95,8 +98,9 @@ impl SessionConfig {
     }
 
     /// Unread bytes that end the session; default 64 MiB (reading A-34 a). From a quarter of it on,
-    /// nothing is acknowledged, so that a peer with a bounded send buffer does not get there. The memory that a peer can
-    /// make this side hold is this plus [`out_of_order_cap`](Self::out_of_order_cap).
+    /// nothing is acknowledged, so that a peer with a bounded send buffer does not get there. The
+    /// memory that a peer can make this side hold is this plus
+    /// [`out_of_order_cap`](Self::out_of_order_cap).
     pub fn unread_hard_cap(&mut self, bytes: usize) -> &mut Self {
         self.unread_hard_cap = bytes;
         self
@@ -160,34 +164,34 @@ impl SessionConfig {
 
     /// How long an acknowledgment waits for company; default 25 ms (reading A-11).
     pub fn ack_delay(&mut self, delay: Duration) -> &mut Self {
-        self.ack_delay = delay;
+        self.ack_delay = delay.min(LONGEST);
         self
     }
 
     /// How long closing waits, first for acknowledgments and then for the peer; default 5 s each
     /// (reading A-17).
     pub fn drain_timeout(&mut self, timeout: Duration) -> &mut Self {
-        self.drain_timeout = timeout;
+        self.drain_timeout = timeout.min(LONGEST);
         self
     }
 
     /// How long a session without connections waits for one to join, if a token for it is out; default
     /// none: without connections the session is lost at once (reading A-19).
     pub fn orphan_timeout(&mut self, timeout: Option<Duration>) -> &mut Self {
-        self.orphan_timeout = timeout;
+        self.orphan_timeout = timeout.map(|time| time.min(LONGEST));
         self
     }
 
     /// After how long a silence of the peer the session ends; default none (reading A-46).
     pub fn idle_timeout(&mut self, timeout: Option<Duration>) -> &mut Self {
-        self.idle_timeout = timeout;
+        self.idle_timeout = timeout.map(|time| time.min(LONGEST));
         self
     }
 
     /// After how long without a received record a Ping asks for one; default none. Below a third of
     /// the idle timeout it keeps a session alive (reading A-46).
     pub fn keep_alive(&mut self, interval: Option<Duration>) -> &mut Self {
-        self.keep_alive = interval;
+        self.keep_alive = interval.map(|time| time.min(LONGEST));
         self
     }
 }

@@ -4,6 +4,10 @@ use std::collections::VecDeque;
 
 use crate::{PeerMisbehaved, sent::SentFrame, wire::RecordSequence};
 
+/// How many frames of a connection are unacknowledged at most. Full records reach 256 MiB before that;
+/// tiny ones would otherwise cost more memory than the data in them.
+const MAX_IN_FLIGHT: usize = 16_384;
+
 /// What to redo of the records that the peer has not acknowledged, in sending order.
 ///
 /// Records count whatever is in them (reading A-8); only frames that matter have an entry.
@@ -60,6 +64,11 @@ impl SentRecords {
     /// What is unacknowledged. It stays here, so that a late ACK still finds it (reading A-10).
     pub(crate) fn unacked(&self) -> impl Iterator<Item = SentFrame> + '_ {
         self.frames.iter().map(|(_, frame)| *frame)
+    }
+
+    /// Whether more Stream frames may be sent before some are acknowledged.
+    pub(crate) fn has_room(&self) -> bool {
+        self.frames.len() < MAX_IN_FLIGHT
     }
 
     /// How many frames are unacknowledged.

@@ -27,6 +27,21 @@ pub(super) fn advance(session: &mut Session, now: Instant) {
     }
 }
 
+/// A connection that comes too late ends with the others.
+pub(super) fn on_connection_added(session: &mut Session, c: ConnectionHandle) {
+    let Some(connection) = session.connections.get_mut(c) else {
+        return;
+    };
+    match session.lifecycle {
+        Lifecycle::Open | Lifecycle::Finishing(_) => {}
+        Lifecycle::Draining(_) => connection.state.notify(),
+        Lifecycle::Closed(reason) => {
+            connection.state.fail(reason.alert());
+            session.connections.bury(c);
+        }
+    }
+}
+
 /// The peer sent `close_notify` on this connection: it is answered at once on all of them.
 pub(super) fn on_close_notify(session: &mut Session, c: ConnectionHandle, now: Instant) {
     if let Some(connection) = session.connections.get_mut(c) {

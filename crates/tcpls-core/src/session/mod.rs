@@ -129,6 +129,7 @@ impl Session {
             self.activity = Activity::new(now);
         }
         self.orphaned = None;
+        close::on_connection_added(self, handle);
         handle
     }
 

@@ -84,7 +84,7 @@ pub(super) fn wants(session: &Session, c: ConnectionHandle) -> bool {
         WriteHalf::Shutdown | WriteHalf::Ended => false,
         WriteHalf::Open => {
             connection.state.is_writable() && {
-                session.streams.is_ready()
+                session.streams.is_ready() && connection.sent.has_room()
                     || !session.control.is_empty()
                     || connection.ping == Ping::Due
                     || wants_key_update(session, connection)
@@ -240,7 +240,7 @@ fn push_streams(session: &mut Session, c: ConnectionHandle) -> Result<(), CloseR
         return Ok(());
     };
     for _ in 0..STREAM_FRAMES {
-        if session.builder.remaining() < STREAM_OVERHEAD {
+        if session.builder.remaining() < STREAM_OVERHEAD || !connection.sent.has_room() {
             break;
         }
         let Some(frame) = session.streams.take_frame(session.builder.stream_room()) else {

@@ -17,7 +17,7 @@ pub(crate) const MAX_PIECE: usize = MAX_PLAINTEXT - STREAM_OVERHEAD;
 const GATHER_BELOW: usize = 1024;
 
 /// What the first small write of a block reserves.
-const SMALLEST_BLOCK: usize = 256;
+const SMALLEST_BLOCK: usize = 64;
 
 /// Bytes written and not yet acknowledged, held in refcounted blocks that records refer to.
 ///

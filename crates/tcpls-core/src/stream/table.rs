@@ -6,14 +6,15 @@ use bytes::Bytes;
 
 use super::{
     Activity, Stream,
+    opening::{News, Opening},
     receiving::Receiving,
     recv::RecvHalf,
     send::{Announcement, Outgoing, SendHalf},
     sending::Sending,
 };
 use crate::{
-    CloseReason, Event, FinishError, Limit, OpenError, PeerMisbehaved, ReadError, SessionConfig,
-    SessionStats, StreamAnnouncement, StreamStats, WriteError,
+    CloseReason, Event, FinishError, OpenError, ReadError, SessionConfig, SessionStats,
+    StreamAnnouncement, StreamStats, WriteError,
     event::EventQueue,
     number::offset,
     sent::SentRange,
@@ -22,48 +23,16 @@ use crate::{
 
 /// The streams of one session.
 ///
-/// Invariant: identifiers are opened in order, so one below the next that is not in the map is over.
-/// Memory therefore does not grow with streams that are, and nothing here walks over all streams.
+/// Invariant: a stream that was opened and is not in the map is over. Memory therefore does not grow
+/// with streams that are, and nothing here walks over all streams.
 #[derive(Debug)]
 pub(crate) struct Streams {
-    role: Role,
     announcement: StreamAnnouncement,
     map: BTreeMap<StreamId, Box<Stream>>,
-    own: Side,
-    peer: Side,
-    /// The index of the next stream that `accept` gives.
-    next_accepted: u32,
-    arrivals: Arrivals,
-    opener: Opener,
-    /// Own streams that the application left unfinished.
-    own_abandoned: u32,
+    opening: Opening,
     sending: Sending,
     receiving: Receiving,
     phase: Phase,
-}
-
-/// The streams that one side opens.
-#[derive(Debug)]
-struct Side {
-    /// Index of the first stream not opened yet.
-    next: u32,
-    /// Streams that count against the limit.
-    counted: u32,
-    limit: u32,
-}
-
-/// Whether `StreamIncoming` was reported since `accept` found nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Arrivals {
-    Unreported,
-    Reported,
-}
-
-/// Whether the application waits to open a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Opener {
-    Idle,
-    Waiting,
 }
 
 /// What the application may still do.
@@ -80,23 +49,9 @@ pub(crate) enum Phase {
 impl Streams {
     pub(crate) fn new(role: Role, config: &SessionConfig) -> Self {
         Self {
-            role,
             announcement: config.announcement,
             map: BTreeMap::new(),
-            own: Side {
-                next: 0,
-                counted: 0,
-                limit: config.own_streams,
-            },
-            peer: Side {
-                next: 0,
-                counted: 0,
-                limit: config.peer_streams,
-            },
-            next_accepted: 0,
-            arrivals: Arrivals::Unreported,
-            opener: Opener::Idle,
-            own_abandoned: 0,
+            opening: Opening::new(role, config),
             sending: Sending::new(config),
             receiving: Receiving::new(config),
             phase: Phase::Open,
@@ -109,12 +64,11 @@ impl Streams {
             Phase::Closing => return Err(OpenError::Closing),
             Phase::Over(reason) => return Err(OpenError::Lost(reason)),
         }
-        if self.own.counted >= self.own.limit {
-            return Err(self.refuse_opening());
+        let opened = self.opening.open();
+        if opened == Err(OpenError::Blocked) && self.opening.wait() == News::Some {
+            self.sending.opener_waits();
         }
-        let id = StreamId::nth(self.role, self.own.next).ok_or(OpenError::IdsUsedUp)?;
-        self.own.next += 1;
-        self.own.counted += 1;
+        let id = opened?;
         let stream = self.map.entry(id).or_default();
         if self.announcement == StreamAnnouncement::AtOpen {
             stream.send.announcement = Announcement::Due;
@@ -124,13 +78,7 @@ impl Streams {
     }
 
     pub(crate) fn accept(&mut self) -> Option<StreamId> {
-        if self.next_accepted == self.peer.next {
-            self.arrivals = Arrivals::Unreported;
-            return None;
-        }
-        let id = StreamId::nth(self.role.peer(), self.next_accepted)?;
-        self.next_accepted += 1;
-        Some(id)
+        self.opening.accept()
     }
 
     pub(crate) fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
@@ -164,7 +112,7 @@ impl Streams {
 
     /// Whether the peer has everything; if not, a writer waits for it.
     pub(crate) fn poll_acked(&mut self, id: StreamId) -> Result<bool, WriteError> {
-        let opened = self.was_opened(id);
+        let opened = self.opening.was_opened(id);
         let acked = match self.map.get_mut(&id) {
             Some(stream) => self.sending.poll_acked(&mut stream.send),
             None if opened => true,
@@ -178,7 +126,7 @@ impl Streams {
 
     /// Whether nothing of this stream waits to be given out; if something does, a writer waits.
     pub(crate) fn poll_sent(&mut self, id: StreamId) -> Result<bool, WriteError> {
-        let opened = self.was_opened(id);
+        let opened = self.opening.was_opened(id);
         let sent = match self.map.get_mut(&id) {
             Some(stream) => Sending::poll_sent(&mut stream.send),
             None if opened => true,
@@ -237,9 +185,8 @@ impl Streams {
     pub(crate) fn drop_send(&mut self, id: StreamId) {
         if let Some(stream) = self.map.get_mut(&id)
             && self.sending.leave(&mut stream.send)
-            && id.initiator() == self.role
         {
-            self.own_abandoned += 1;
+            self.opening.on_abandoned(id);
         }
     }
 
@@ -279,7 +226,7 @@ impl Streams {
         events: &mut EventQueue,
     ) -> Result<(), CloseReason> {
         let id = frame.stream;
-        if !self.was_opened(id) {
+        if !self.opening.was_opened(id) {
             self.open_for_peer(id, events)?;
         }
         let Some(stream) = self.map.get_mut(&id) else {
@@ -327,8 +274,8 @@ impl Streams {
     }
 
     pub(crate) fn add_stats(&self, stats: &mut SessionStats) {
-        stats.streams_opened = self.own.next.into();
-        stats.streams_accepted = self.peer.next.into();
+        let (own, peer) = self.opening.opened();
+        (stats.streams_opened, stats.streams_accepted) = (own.into(), peer.into());
         stats.streams_live = offset(self.map.len());
         stats.bytes_unacked = offset(self.sending.held());
         stats.bytes_unread = offset(self.receiving.unread());
@@ -348,36 +295,12 @@ impl Streams {
         })
     }
 
-    /// A-34 c and d: why no stream can be opened now.
-    fn refuse_opening(&mut self) -> OpenError {
-        if self.own_abandoned >= self.own.limit {
-            return OpenError::StreamLimit;
-        }
-        if self.opener == Opener::Idle {
-            self.opener = Opener::Waiting;
-            self.sending.opener_waits();
-        }
-        OpenError::Blocked
-    }
-
-    /// the peer names a stream that is not open yet: all lower ones of its are then open too.
     fn open_for_peer(&mut self, id: StreamId, events: &mut EventQueue) -> Result<(), CloseReason> {
-        if id.initiator() == self.role {
-            return Err(PeerMisbehaved::UnopenedStream.into());
+        let opened = self.opening.open_for_peer(id)?;
+        for id in opened.streams {
+            self.map.entry(id).or_default();
         }
-        let opened = id.index() - self.peer.next + 1;
-        self.peer.counted = self.peer.counted.saturating_add(opened);
-        if self.peer.counted > self.peer.limit {
-            return Err(Limit::PeerStreams.into());
-        }
-        for index in self.peer.next..=id.index() {
-            if let Some(id) = StreamId::nth(self.role.peer(), index) {
-                self.map.entry(id).or_default();
-            }
-        }
-        self.peer.next = id.index() + 1;
-        if self.arrivals == Arrivals::Unreported {
-            self.arrivals = Arrivals::Reported;
+        if opened.news == News::Some {
             events.push(Event::StreamIncoming);
         }
         Ok(())
@@ -395,20 +318,7 @@ impl Streams {
         if stream.is_over() {
             self.map.remove(&id);
         }
-        if !finished {
-            return;
-        }
-        if id.initiator() == self.role {
-            self.own.counted -= 1;
-            self.serve_opener(events);
-        } else {
-            self.peer.counted -= 1;
-        }
-    }
-
-    fn serve_opener(&mut self, events: &mut EventQueue) {
-        if self.opener == Opener::Waiting {
-            self.opener = Opener::Idle;
+        if finished && self.opening.on_finished(id) == News::Some {
             self.sending.opener_served();
             events.push(Event::StreamsAvailable);
         }
@@ -420,7 +330,7 @@ impl Streams {
             Phase::Closing => return Err(WriteError::Closing),
             Phase::Over(reason) => return Err(WriteError::Lost(reason)),
         }
-        let opened = self.was_opened(id);
+        let opened = self.opening.was_opened(id);
         match self.map.get_mut(&id) {
             Some(stream) => Ok((&mut self.sending, &mut stream.send)),
             None if opened => Err(WriteError::Finished),
@@ -433,7 +343,7 @@ impl Streams {
         &mut self,
         id: StreamId,
     ) -> Result<Option<(&mut Receiving, &mut RecvHalf)>, ReadError> {
-        let opened = self.was_opened(id);
+        let opened = self.opening.was_opened(id);
         match self.map.get_mut(&id) {
             Some(stream) => Ok(Some((&mut self.receiving, &mut stream.recv))),
             None if opened => Ok(None),
@@ -455,14 +365,5 @@ impl Streams {
                 Ok(found)
             }
         }
-    }
-
-    fn was_opened(&self, id: StreamId) -> bool {
-        let side = if id.initiator() == self.role {
-            &self.own
-        } else {
-            &self.peer
-        };
-        id.index() < side.next
     }
 }

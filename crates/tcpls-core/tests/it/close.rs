@@ -167,6 +167,56 @@ fn records_after_close_notify_are_ignored() {
     assert_eq!((sent.len(), state), (1, TransmitState::Close));
 }
 
+/// `close_notify` on one connection does not end what is still on its way on another.
+#[test]
+fn close_notify_may_overtake_data_on_other_connections() {
+    let mut server = Solo::server();
+    let second = server.join(1);
+    let id = stream(Role::Client, 0);
+    server.receive(&[data(id, 0, b"on one ")]);
+    notify(&mut server);
+    assert!(server.session.wants_read(second));
+    let (sent, state) = server.transmit_on(server.first);
+    assert_eq!(
+        (sent.len(), state),
+        (2, TransmitState::Close),
+        "answered at once"
+    );
+    server.receive_on(second, &[end(id, 7, b"and another")]);
+    let (sent, state) = server.transmit_on(second);
+    assert_eq!(state, TransmitState::ShutdownWrite);
+    assert_eq!(sent[0].frames(), [ack(1, 0)]);
+    assert_eq!(sent[1].plaintext, CLOSE_NOTIFY);
+    assert_eq!(server.session.close_reason(), None);
+    server.receive_record(second, ContentType::Alert, CLOSE_NOTIFY.to_vec());
+    assert_eq!(server.session.close_reason(), Some(CloseReason::PeerClose));
+    let mut buffer = [0; 100];
+    assert_eq!(server.session.recv(id).read(&mut buffer), Ok(18));
+    assert_eq!(&buffer[..18], b"on one and another");
+    assert_eq!(server.session.recv(id).read(&mut buffer), Ok(0));
+}
+
+/// A connection that joins a session on its way out goes the same way.
+#[test]
+fn a_late_connection_ends_with_the_session() {
+    let mut client = Solo::client();
+    client.session.close(client.clock.now());
+    let late = client.join(1);
+    let (sent, state) = client.transmit_on(late);
+    assert_eq!(
+        (&*sent[0].plaintext, state),
+        (&CLOSE_NOTIFY[..], TransmitState::ShutdownWrite)
+    );
+    client.session.abort();
+    let later = client.join(2);
+    let (sent, state) = client.transmit_on(later);
+    assert_eq!(
+        (&*sent[0].plaintext, state),
+        (&[2, 80][..], TransmitState::Close)
+    );
+    assert_eq!(client.session.connections().count(), 0);
+}
+
 /// a session that closes sends what was finished but takes nothing new.
 #[test]
 fn a_closing_session_takes_nothing_new() {

@@ -1,7 +1,7 @@
 //! Key updates and tickets.
 
 use tcpls_core::{
-    ContentType, Event, SessionConfig,
+    CloseReason, ContentType, Event, Limit, SessionConfig,
     crypto::{KeyUpdateRequest, SealError, key_update_message},
     testing::{LinkConfig, Pair, PairConfig, Sent, Solo},
     wire::{ConnectionId, Frame, Role},
@@ -218,4 +218,25 @@ fn failing_to_seal_ends_the_session() {
         client.session.handle_seal_error(error);
         assert_eq!(client.session.close_reason().unwrap().to_string(), reason);
     }
+}
+
+/// The record numbers of a connection end; nothing is sent under the first one again.
+#[test]
+fn record_numbers_end() {
+    let now = tcpls_core::testing::Clock::new().now();
+    let mut session = tcpls_core::Session::new(Role::Client, SessionConfig::new(), now);
+    let start = tcpls_core::ConnectionStart {
+        id: ConnectionId::FIRST,
+        first_sent: tcpls_core::wire::RecordSequence::from_wire(u64::MAX),
+        first_received: tcpls_core::wire::RecordSequence::ZERO,
+    };
+    let c = session.add_connection(start, now);
+    let mut batch = tcpls_core::Transmit::new();
+    for _ in 0..2 {
+        session.open_bi().ok();
+        let _ = session.poll_transmit(c, 1000, now, &mut batch);
+    }
+    assert_eq!(batch.records.len(), 1);
+    let reason = CloseReason::LimitExceeded(Limit::RecordSequence);
+    assert_eq!(session.close_reason(), Some(reason));
 }

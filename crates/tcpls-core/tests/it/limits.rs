@@ -378,3 +378,37 @@ fn all_writers_get_their_turn() {
     assert_eq!(written, vec![20_000; 100]);
     assert_eq!(client.session.stats().bytes_unacked, 0);
 }
+
+/// A peer that never acknowledges does not make this side remember more than so many small records.
+#[test]
+fn unacknowledged_frames_are_bounded() {
+    let mut client = Solo::client();
+    let id = client.session.open_bi().unwrap();
+    let mut sent = 0;
+    for _ in 0..20_000 {
+        client.session.send(id).write(b"x").unwrap();
+        sent += client.transmit().len();
+    }
+    assert_eq!(sent, 16_384);
+    assert!(!client.session.wants_transmit(client.first));
+    client.receive(&[Frame::Ping, ack(0, 16_383)]);
+    assert_eq!(client.transmit().len(), 1, "what waited, in one record");
+    assert_eq!(client.session.stream_stats(id).unwrap().bytes_sent, 20_000);
+}
+
+/// Times as long as they come make no deadline overflow.
+#[test]
+fn endless_times_are_a_year() {
+    let forever = std::time::Duration::MAX;
+    let mut server = server_with(|config| {
+        config
+            .ack_delay(forever)
+            .drain_timeout(forever)
+            .orphan_timeout(Some(forever))
+            .idle_timeout(Some(forever))
+            .keep_alive(Some(forever))
+    });
+    server.receive(&[data(stream(Role::Client, 0), 0, b"x")]);
+    server.session.close(server.clock.now());
+    assert!(server.session.poll_timeout().is_some());
+}

@@ -17,6 +17,7 @@ mod close;
 mod control;
 mod exchange;
 mod failover;
+mod hostile;
 mod interaction;
 mod keys;
 mod limits;

@@ -1,0 +1,179 @@
+//! Which streams were opened, by whom, and how many more may be (draft 4.1, readings ).
+
+use crate::{
+    CloseReason, Limit, OpenError, PeerMisbehaved, SessionConfig,
+    wire::{Role, StreamId},
+};
+
+/// The identifiers of both sides.
+///
+/// Each side opens its identifiers in order, so one number a side says which streams ever were.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    role: Role,
+    own: Side,
+    peer: Side,
+    /// Own streams that the application left unfinished.
+    abandoned: u32,
+    /// The index of the next stream that [`accept`](Self::accept) gives.
+    next_accepted: u32,
+    arrivals: Arrivals,
+    opener: Opener,
+}
+
+/// The streams that one side opens.
+#[derive(Debug)]
+struct Side {
+    /// Index of the first stream not opened yet.
+    next: u32,
+    /// Streams that are not finished in both directions and acknowledged.
+    counted: u32,
+    limit: u32,
+}
+
+/// Whether arriving streams were reported since there was none to accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrivals {
+    Unreported,
+    Reported,
+}
+
+/// Whether the application waits to open a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opener {
+    Idle,
+    Waiting,
+}
+
+/// What opening streams for the peer brought about.
+#[derive(Debug)]
+pub(crate) struct OpenedForPeer<I> {
+    pub(crate) streams: I,
+    pub(crate) news: News,
+}
+
+/// Whether somebody is to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    None,
+    Some,
+}
+
+impl Opening {
+    pub(crate) fn new(role: Role, config: &SessionConfig) -> Self {
+        let side = |limit| Side {
+            next: 0,
+            counted: 0,
+            limit,
+        };
+        Self {
+            role,
+            own: side(config.own_streams),
+            peer: side(config.peer_streams),
+            abandoned: 0,
+            next_accepted: 0,
+            arrivals: Arrivals::Unreported,
+            opener: Opener::Idle,
+        }
+    }
+
+    /// The next own stream.
+    pub(crate) fn open(&mut self) -> Result<StreamId, OpenError> {
+        if self.own.counted >= self.own.limit {
+            // A-34 d: waiting does not help against streams that cannot end.
+            let pointless = self.abandoned >= self.own.limit;
+            return Err(if pointless {
+                OpenError::StreamLimit
+            } else {
+                OpenError::Blocked
+            });
+        }
+        let id = StreamId::nth(self.role, self.own.next).ok_or(OpenError::IdsUsedUp)?;
+        self.own.next += 1;
+        self.own.counted += 1;
+        Ok(id)
+    }
+
+    /// The application waits to open a stream; returns whether that is new.
+    pub(crate) fn wait(&mut self) -> News {
+        if std::mem::replace(&mut self.opener, Opener::Waiting) == Opener::Idle {
+            News::Some
+        } else {
+            News::None
+        }
+    }
+
+    /// The next stream of the peer.
+    pub(crate) fn accept(&mut self) -> Option<StreamId> {
+        if self.next_accepted == self.peer.next {
+            self.arrivals = Arrivals::Unreported;
+            return None;
+        }
+        let id = StreamId::nth(self.role.peer(), self.next_accepted)?;
+        self.next_accepted += 1;
+        Some(id)
+    }
+
+    /// the peer names a stream that is not open yet: it opens with all lower ones of its.
+    pub(crate) fn open_for_peer(
+        &mut self,
+        id: StreamId,
+    ) -> Result<OpenedForPeer<impl Iterator<Item = StreamId> + use<>>, CloseReason> {
+        if id.initiator() == self.role {
+            return Err(PeerMisbehaved::UnopenedStream.into());
+        }
+        let indices = self.peer.next..=id.index();
+        let more = id.index() - self.peer.next + 1;
+        self.peer.counted = self.peer.counted.saturating_add(more);
+        if self.peer.counted > self.peer.limit {
+            return Err(Limit::PeerStreams.into());
+        }
+        self.peer.next = id.index() + 1;
+        let reported = std::mem::replace(&mut self.arrivals, Arrivals::Reported);
+        let news = if reported == Arrivals::Reported {
+            News::None
+        } else {
+            News::Some
+        };
+        let peer = self.role.peer();
+        let streams = indices.filter_map(move |index| StreamId::nth(peer, index));
+        Ok(OpenedForPeer { streams, news })
+    }
+
+    /// The application left its half of this stream unfinished.
+    pub(crate) fn on_abandoned(&mut self, id: StreamId) {
+        if id.initiator() == self.role {
+            self.abandoned += 1;
+        }
+    }
+
+    /// The stream is finished in both directions and acknowledged; returns whether that ends the
+    /// waiting for a stream to open.
+    pub(crate) fn on_finished(&mut self, id: StreamId) -> News {
+        if id.initiator() != self.role {
+            self.peer.counted -= 1;
+            return News::None;
+        }
+        self.own.counted -= 1;
+        if std::mem::replace(&mut self.opener, Opener::Idle) == Opener::Waiting {
+            News::Some
+        } else {
+            News::None
+        }
+    }
+
+    /// Whether the stream was ever opened.
+    pub(crate) fn was_opened(&self, id: StreamId) -> bool {
+        let side = if id.initiator() == self.role {
+            &self.own
+        } else {
+            &self.peer
+        };
+        id.index() < side.next
+    }
+
+    /// How many streams each side ever opened: this one, the peer.
+    pub(crate) fn opened(&self) -> (u32, u32) {
+        (self.own.next, self.peer.next)
+    }
+}
