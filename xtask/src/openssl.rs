@@ -1,6 +1,6 @@
 //! OpenSSL, as the interoperability scenarios need it: the program and the library's headers.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::process::{answer, run};
 
@@ -65,7 +65,8 @@ fn install() -> Result<(), String> {
         command
             .args(words)
             .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive");
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdout(Stdio::null());
         run(&mut command).map_err(|error| format!("{error:#}"))
     };
     let install: Vec<&str> = ["install", "-y", "--no-install-recommends"]
