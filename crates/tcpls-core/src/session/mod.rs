@@ -61,14 +61,15 @@ pub struct ConnectionStart {
 ///    a command of the application.
 /// 2. For each connection whose socket has room: `poll_transmit`, seal the records in their order,
 ///    write them, until it no longer says [`TransmitState::More`].
-/// 3. Call `poll_event` until it returns `None`.
+/// 3. Call `poll_event` until it returns `None`. After [`Event::ConnectionClosed`], ask that connection's
+///    `poll_transmit` once more: it may have an alert for the peer.
 /// 4. Arm one timer for `poll_timeout`; read a socket only while `wants_read` is true.
 /// 5. Wait for whichever comes first and start over.
 ///
 /// `now` is the caller's clock and must not go backwards. Records are plaintext here: each
 /// connection's sealer and opener live beside the session, so that cryptography needs no lock on it.
-/// What a connection's opener gives must be handed in, in its order and all of it: an ACK covers what
-/// was handed in, and nothing else (reading A-14).
+/// What a connection's opener gives must be handed in, in its order and all of it, and before its end
+/// or failure is: an ACK covers what was handed in, and nothing else (reading A-14).
 #[derive(Debug)]
 pub struct Session {
     role: Role,
@@ -116,7 +117,7 @@ impl Session {
 
     /// In: a connection is ready for protected records. The first has the identifier
     /// [`ConnectionId::FIRST`]. Using an identifier twice ends the session, because it would repeat
-    /// nonces; so does nothing else here.
+    /// nonces. A connection that is added to a session on its way out ends with it.
     pub fn add_connection(&mut self, start: ConnectionStart, now: Instant) -> ConnectionHandle {
         let (handle, uniqueness) = self.connections.add(start, self.role, &self.config);
         if uniqueness == Uniqueness::Repeated {

@@ -14,6 +14,7 @@
 )]
 
 mod clock;
+mod fuzz;
 mod host;
 mod link;
 mod nonces;
@@ -22,6 +23,7 @@ mod random;
 mod solo;
 
 pub use clock::Clock;
+pub use fuzz::session_records;
 pub use host::Host;
 pub use link::LinkConfig;
 pub use pair::{Pair, PairConfig};
