@@ -151,16 +151,12 @@ impl Sending {
     ) -> Option<Outgoing> {
         while let Some(id) = self.ready.next() {
             let half = streams.get_mut(&id).map(|stream| &mut stream.send);
-            let Some((half, next_len)) = half.and_then(|half| {
-                let next_len = half.next_len();
-                half.place = if next_len.is_some() {
-                    QueuePlace::Queued
-                } else {
-                    QueuePlace::Out
-                };
-                Some((half, next_len?))
-            }) else {
+            let next_len = half.as_ref().and_then(|half| half.next_len());
+            let Some((half, next_len)) = half.zip(next_len) else {
                 self.ready.advance();
+                if let Some(stream) = streams.get_mut(&id) {
+                    self.leave_queue(id, &mut stream.send);
+                }
                 continue;
             };
             if next_len > room {
@@ -171,10 +167,7 @@ impl Sending {
             if half.next_len().is_some() {
                 self.ready.keep(id);
             } else {
-                half.place = QueuePlace::Out;
-                if std::mem::take(&mut half.waiting.sent) {
-                    self.drained.push(id);
-                }
+                self.leave_queue(id, half);
             }
             return Some(frame);
         }
@@ -311,6 +304,14 @@ impl Sending {
     fn on_written(&mut self, id: StreamId, half: &mut SendHalf, len: usize) {
         self.held += len;
         self.queue(id, half);
+    }
+
+    /// Nothing of this stream waits to be given out.
+    fn leave_queue(&mut self, id: StreamId, half: &mut SendHalf) {
+        half.place = QueuePlace::Out;
+        if std::mem::take(&mut half.waiting.sent) {
+            self.drained.push(id);
+        }
     }
 
     fn stop_waiting(&mut self, half: &mut SendHalf) {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tcpls_core::{
-    SessionConfig, Transmit, TransmitState,
+    Event, SessionConfig, Transmit, TransmitState,
     testing::Solo,
     wire::{Fin, Frame, Role, StreamId},
 };
@@ -33,7 +33,8 @@ fn lengths(frames: &[Frame<'_>]) -> Vec<(u32, usize)> {
     frames.iter().map(length).collect()
 }
 
-/// Bulk writes are cut into exactly full records, whatever the sizes of the writes.
+/// bulk writes are cut into records of exactly the length that TLS allows, whatever the sizes of
+/// the writes.
 #[test]
 fn bulk_data_fills_its_records() {
     for write in [1000, 8192, FULL, 65_536, 1 << 20] {
@@ -79,7 +80,7 @@ fn small_chunks_are_gathered() {
     );
 }
 
-/// data that the application hands over is sent from where it lies, by reference.
+/// Data that the application hands over is sent from where it lies, by reference.
 #[test]
 fn chunks_are_sent_by_reference() {
     let (mut client, ids) = client_with_streams(1);
@@ -307,4 +308,52 @@ fn the_end_is_in_the_last_frame() {
         })
         .collect();
     assert_eq!(ends, [[Fin::More; 5].as_slice(), &[Fin::End]].concat());
+}
+
+/// Who waits until everything is given out is told when it is, once.
+#[test]
+fn giving_out_the_last_byte_is_told() {
+    let (mut client, ids) = client_with_streams(1);
+    assert_eq!(client.session.send(ids[0]).poll_sent(), Ok(true));
+    client
+        .session
+        .send(ids[0])
+        .write(&vec![0; 3 * FULL])
+        .unwrap();
+    assert_eq!(client.session.send(ids[0]).poll_sent(), Ok(false));
+    let mut batch = Transmit::new();
+    let _ = client
+        .session
+        .poll_transmit(client.first, FULL, client.clock.now(), &mut batch);
+    assert!(!client.events().contains(&Event::Sent(ids[0])));
+    client.transmit();
+    assert_eq!(client.events(), [Event::Sent(ids[0])]);
+    assert_eq!(client.session.send(ids[0]).poll_sent(), Ok(true));
+    client.session.send(ids[0]).write(b"x").unwrap();
+    client.transmit();
+    assert_eq!(
+        client
+            .events()
+            .iter()
+            .filter(|event| **event == Event::Sent(ids[0]))
+            .count(),
+        0
+    );
+}
+
+/// Also when the last byte need not be given out again, because it arrived after all.
+#[test]
+fn a_late_ack_ends_the_waiting_to_send() {
+    let (mut client, ids) = client_with_streams(1);
+    let second = client.join(1);
+    client.session.send(ids[0]).write(b"arrived").unwrap();
+    let sent = client.transmit();
+    let reset = tcpls_core::ConnectionFailure::Reset;
+    client
+        .session
+        .handle_failure(client.first, reset, client.clock.now());
+    assert_eq!(client.session.send(ids[0]).poll_sent(), Ok(false));
+    client.receive_on(second, &[ack(0, sent[0].sequence.as_u64())]);
+    assert!(!client.transmit_on(second).0.is_empty());
+    assert!(client.events().contains(&Event::Sent(ids[0])));
 }
