@@ -48,6 +48,11 @@ impl WriteBuffer {
         self.start == self.end
     }
 
+    /// Bytes of memory that it holds, pending or not.
+    pub const fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Takes `count` bytes off the front, at most all of them: they were sent.
     pub fn advance(&mut self, count: usize) {
         self.start = self.start.saturating_add(count).min(self.end);

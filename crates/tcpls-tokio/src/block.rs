@@ -1,23 +1,48 @@
-//! Blocks of written data, used again instead of returned to the allocator.
+//! Memory of bulk writers, used again instead of returned to the allocator.
 //!
 //! A bulk writer fills and frees some megabytes all the time; left to the allocator, each of them is
-//! given back to the system and faulted in again.
+//! given back to the system and faulted in again. Kept per process, not per session, so that a
+//! session at rest holds none.
 
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+use tcpls_core::crypto::WriteBuffer;
 use tcpls_core::wire::frame::{MAX_PLAINTEXT, STREAM_OVERHEAD};
 
 /// Stream data of a full record (draft 5.2.3): 2^14 bytes less the frame's own fields.
 pub(crate) const RECORD_DATA: usize = MAX_PLAINTEXT - STREAM_OVERHEAD;
 
 /// Bytes in a block: some full records.
-pub(crate) const BLOCK: usize = 12 * RECORD_DATA;
+pub(crate) const BLOCK: usize = 8 * RECORD_DATA;
 
-/// How many free blocks the process keeps: 6 MiB.
+/// How many free blocks the process keeps: 4 MiB.
 const KEPT: usize = 32;
 
+/// How many write buffers the process keeps, and up to which size each: 4 MiB.
+const BUFFERS_KEPT: usize = 8;
+const BUFFER: usize = 512 * 1024;
+
 static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+static FREE_BUFFERS: Mutex<Vec<WriteBuffer>> = Mutex::new(Vec::new());
+
+/// An empty buffer for sealed records.
+pub(crate) fn take_buffer() -> WriteBuffer {
+    let free = FREE_BUFFERS.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    free.unwrap_or_default()
+}
+
+/// Gives an empty buffer to whoever needs one next.
+pub(crate) fn give_buffer(mut buffer: WriteBuffer) {
+    buffer.clear();
+    if buffer.capacity() == 0 || buffer.capacity() > BUFFER {
+        return;
+    }
+    let mut free = FREE_BUFFERS.lock().unwrap_or_else(PoisonError::into_inner);
+    if free.len() < BUFFERS_KEPT {
+        free.push(buffer);
+    }
+}
 
 /// Copies `data`, at most [`BLOCK`] bytes of it, into a block that is free again once nothing refers
 /// to it.

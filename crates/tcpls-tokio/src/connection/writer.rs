@@ -10,11 +10,12 @@ use tcpls_core::crypto::{Plaintext, RecordSealer, SealError, WriteBuffer};
 use tcpls_core::{ConnectionFailure, ConnectionHandle, Transmit, TransmitState};
 use tokio::io::AsyncWrite;
 
+use crate::block;
 use crate::io::WriteIo;
 use crate::shared::Shared;
 
 /// Plaintext asked for at a time: enough for one large write, little enough to stay in cache.
-const BATCH: usize = 8 * 16 * 1024;
+const BATCH: usize = 16 * 16 * 1024;
 
 /// Batches that a caller other than the writer's own task sends before it leaves the rest to it.
 const BORROWED_BATCHES: usize = 2;
@@ -137,7 +138,7 @@ impl WriteHalf {
                 Ok(Batch::Sealed) => {}
                 Ok(Batch::Nothing) => {
                     // Bursts end here; what they needed is not kept for the quiet time after them.
-                    self.sealed.shrink_when_empty(0);
+                    block::give_buffer(std::mem::take(&mut self.sealed));
                     return self.poll_flush(cx);
                 }
                 Err(error) => {
@@ -155,12 +156,17 @@ impl WriteHalf {
     /// Takes the next records of the session and seals them.
     fn next_batch(&mut self, shared: &Shared) -> Result<Batch, Unsealed> {
         let next = shared.poll_transmit(self.connection, BATCH, &mut self.transmit);
+        if self.transmit.is_empty() && next == TransmitState::Idle {
+            return Ok(Batch::Nothing);
+        }
+        if self.sealed.capacity() == 0 {
+            self.sealed = block::take_buffer();
+        }
         let sealed = self.seal_batch();
         self.transmit.clear();
         sealed?;
         match next {
             TransmitState::ShutdownWrite | TransmitState::Close => self.stage = Stage::Closing,
-            TransmitState::Idle if self.sealed.is_empty() => return Ok(Batch::Nothing),
             TransmitState::Idle | TransmitState::More => {}
         }
         Ok(Batch::Sealed)
