@@ -28,7 +28,10 @@ static FREE_BUFFERS: Mutex<Vec<WriteBuffer>> = Mutex::new(Vec::new());
 
 /// An empty buffer for sealed records.
 pub(crate) fn take_buffer() -> WriteBuffer {
-    let free = FREE_BUFFERS.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let free = FREE_BUFFERS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .pop();
     free.unwrap_or_default()
 }
 
