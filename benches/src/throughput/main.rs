@@ -32,6 +32,9 @@ struct Arguments {
     /// Bytes of one write, in KiB.
     #[arg(long, default_value_t = 128)]
     write: usize,
+    /// Worker threads of the runtime that runs both ends.
+    #[arg(long, default_value_t = 2)]
+    workers: usize,
     /// Only transports whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
@@ -95,7 +98,10 @@ impl Kind {
 
 fn main() -> Result<(), Error> {
     let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Runtime::new()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(arguments.workers)
+        .enable_all()
+        .build()?;
     let identity = Arc::new(Identity::generate()?);
     let load = Load {
         bytes: arguments.mebibytes << 20,
