@@ -43,6 +43,7 @@ fn seal_and_open(criterion: &mut Criterion) {
             let text = vec![7; LEN];
             let mut sequence = 0_u64;
             let mut sealed = vec![0; LEN + TAG];
+            let mut received = vec![0; LEN + TAG];
             bencher.iter(|| {
                 sequence += 1;
                 let nonce = || {

@@ -14,10 +14,10 @@ use tcpls_core::wire::frame::{MAX_PLAINTEXT, STREAM_OVERHEAD};
 pub(crate) const RECORD_DATA: usize = MAX_PLAINTEXT - STREAM_OVERHEAD;
 
 /// Bytes in a block: some full records.
-pub(crate) const BLOCK: usize = 8 * RECORD_DATA;
+pub(crate) const BLOCK: usize = 16 * RECORD_DATA;
 
 /// How many free blocks the process keeps: 4 MiB.
-const KEPT: usize = 32;
+const KEPT: usize = 16;
 
 /// How many write buffers the process keeps, and up to which size each: 4 MiB.
 const BUFFERS_KEPT: usize = 8;

@@ -169,17 +169,24 @@ impl SendStream {
             .handle
             .shared
             .inspect_mut(|state| state.core.send(self.id).capacity());
-        let whole = room.min(data.len()).min(BLOCK);
-        let part = if whole > RECORD_DATA {
-            whole - whole % RECORD_DATA
-        } else {
-            whole
-        };
-        let mut chunk = block::copy(data.get(..part).unwrap_or(data));
-        self.poll_with(cx, |state, id| match part {
-            // No room: this way the writer is known to wait.
-            0 => state.core.send(id).write(data),
-            _ => state.core.send(id).write_chunk(&mut chunk),
+        let taken = room.min(data.len()).min(BLOCK);
+        let (records, rest) = data
+            .get(..taken)
+            .unwrap_or(data)
+            .split_at(taken - taken % RECORD_DATA);
+        if records.is_empty() {
+            // Less than a record, or no room: then the writer is known to wait.
+            return self.poll_with(cx, |state, id| state.core.send(id).write(data));
+        }
+        let mut chunk = block::copy(records);
+        self.poll_with(cx, |state, id| {
+            let mut send = state.core.send(id);
+            let written = send.write_chunk(&mut chunk)?;
+            if written < records.len() || rest.is_empty() {
+                return Ok(written);
+            }
+            // The end of the write goes out with the rest of it, not as a record of its own later.
+            Ok(written + send.write(rest).unwrap_or(0))
         })
     }
 
