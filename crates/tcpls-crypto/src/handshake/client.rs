@@ -145,6 +145,7 @@ impl ClientHandshake {
         Established::new(Outcome {
             secrets,
             kernel: Kernel::Client(kernel),
+            client_hello: Some(self.hello.into_sent()),
             exporter,
             negotiated,
             info,

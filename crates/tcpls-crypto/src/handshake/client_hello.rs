@@ -16,6 +16,8 @@ pub(super) struct HelloWriter {
     version: [u8; 2],
     /// The hello, as far as rustls wrote it.
     message: Vec<u8>,
+    /// The last hello as it went on the wire; it holds no token.
+    sent: Vec<u8>,
 }
 
 impl HelloWriter {
@@ -35,6 +37,11 @@ impl HelloWriter {
         }
     }
 
+    /// The last hello that was written, with its header: after a `HelloRetryRequest`, the second one.
+    pub(super) fn into_sent(self) -> Vec<u8> {
+        self.sent
+    }
+
     fn finish_message(&mut self, exchange: &Exchange, out: &mut Vec<u8>) {
         if HandshakeMessage::announced_length(&self.message) != Some(self.message.len()) {
             return;
@@ -49,6 +56,8 @@ impl HelloWriter {
             out.extend_from_slice(&[HANDSHAKE, major, minor, high, low]);
             out.extend_from_slice(fragment);
         }
+        self.sent.clear();
+        self.sent.extend_from_slice(&message);
     }
 }
 

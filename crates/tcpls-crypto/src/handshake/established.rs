@@ -3,6 +3,8 @@
 use rustls::crypto::SupportedKxGroup;
 use rustls::{CommonState, ExtractedSecrets, HandshakeKind, NamedGroup};
 use rustls_pki_types::CertificateDer;
+use tcpls_wire::hello::CipherSuite;
+use tcpls_wire::hello::join::{ExtensionOrder, SessionFacts};
 use tcpls_wire::{RecordSequence, Token};
 use zeroize::Zeroizing;
 
@@ -29,6 +31,10 @@ pub struct Established {
     pub exporter: Exporter,
     /// Where the client stores session tickets.
     pub tickets: TicketStore,
+    /// At the client, its `ClientHello` with the header as it went on the wire, which the hellos of
+    /// joins are made in the image of ([`JoinTemplate`](tcpls_wire::hello::join::JoinTemplate)); after
+    /// a `HelloRetryRequest`, the second one.
+    pub client_hello: Option<Vec<u8>>,
 }
 
 /// What the extensions came to (draft 5.1.1).
@@ -97,6 +103,16 @@ impl HandshakeInfo {
         })
     }
 
+    /// What the hellos of joins need to know of the handshake (reading A-20).
+    pub fn session_facts(&self) -> SessionFacts {
+        let group = self.key_exchange.map_or(0, u16::from);
+        SessionFacts {
+            suite: CipherSuite::from_wire(self.suite.code_point()),
+            group: tcpls_wire::hello::NamedGroup::from_wire(group),
+            order: ExtensionOrder::Shuffled,
+        }
+    }
+
     /// Whether an earlier session was resumed.
     pub fn is_resumed(&self) -> bool {
         self.kind == HandshakeKind::Resumed
@@ -107,6 +123,7 @@ impl HandshakeInfo {
 pub(super) struct Outcome {
     pub(super) secrets: ExtractedSecrets,
     pub(super) kernel: Kernel,
+    pub(super) client_hello: Option<Vec<u8>>,
     pub(super) exporter: Option<Zeroizing<Vec<u8>>>,
     pub(super) negotiated: Negotiated,
     pub(super) info: HandshakeInfo,
@@ -118,6 +135,7 @@ impl Established {
         let Outcome {
             secrets,
             kernel,
+            client_hello,
             exporter,
             negotiated,
             info,
@@ -147,6 +165,7 @@ impl Established {
             info,
             exporter,
             tickets,
+            client_hello,
         })
     }
 }

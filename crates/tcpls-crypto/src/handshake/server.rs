@@ -119,6 +119,7 @@ impl ServerHandshake {
         Established::new(Outcome {
             secrets,
             kernel: Kernel::Server(kernel),
+            client_hello: None,
             exporter: exchange.take_exporter_secret(),
             negotiated,
             info,

@@ -8,11 +8,11 @@ use bytes::BytesMut;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::Acceptor;
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
+use tcpls_crypto::wire::hello::CipherSuite;
 use tcpls_crypto::wire::hello::join::{
-    AnswerReader, AnswerStage, ExtensionOrder, JoinFailure, JoinGroup, JoinOffer, JoinRequest,
-    JoinShape, JoinTemplate, SessionFacts,
+    AnswerReader, AnswerStage, JoinFailure, JoinGroup, JoinOffer, JoinRequest, JoinShape,
+    JoinTemplate,
 };
-use tcpls_crypto::wire::hello::{CipherSuite, NamedGroup};
 use tcpls_crypto::wire::{ClientHello, ExtensionCodec, ExtensionType, ServerHello, Token};
 use tcpls_crypto::{FirstFlight, HandshakeInfo, HelloReader, Options, TlsClient, TlsServer};
 
@@ -39,14 +39,12 @@ impl Session {
         config.alpn_protocols = vec![PROTOCOLS[0].to_vec()];
         let server = TlsServer::new(&config).unwrap();
         let ends = session(&client, &server, Options::default());
-        let first_hello = last_hello(&ends.wire.sent_by_client);
+        let first_hello = ends.client.client_hello.unwrap();
+        assert_eq!(first_hello, last_hello(&ends.wire.sent_by_client));
+        assert_eq!(ends.server.client_hello, None);
         let info = ends.client.info;
-        let facts = SessionFacts {
-            suite: CipherSuite::from_wire(info.suite.code_point()),
-            group: NamedGroup::from_wire(u16::from(info.key_exchange.unwrap())),
-            order: ExtensionOrder::Shuffled,
-        };
-        let template = JoinTemplate::new(&first_hello, ExtensionCodec::default(), facts).unwrap();
+        let codec = ExtensionCodec::default();
+        let template = JoinTemplate::new(&first_hello, codec, info.session_facts()).unwrap();
         Self {
             first_hello,
             info,
