@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use tcpls_tokio::rustls::pki_types::ServerName;
 use tcpls_tokio::rustls::{self, RootCertStore};
-use tcpls_tokio::{ClientConfig, Connected, Connector, Session, TransportConfig, default_provider};
+use tcpls_tokio::{
+    ClientConfig, Connected, Connector, Session, SessionConfig, TransportConfig, default_provider,
+};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
@@ -167,6 +169,10 @@ impl ClientArgs {
         let mut config = ClientConfig::new(&Arc::new(tls)).map_err(unusable)?;
         let mut transport = TransportConfig::default();
         transport.handshake_timeout(self.connect_timeout);
+        // No command opens another path yet, so there is nothing to wait for.
+        let mut session = SessionConfig::new();
+        session.orphan_timeout(None);
+        transport.session(session);
         config.transport_config(Arc::new(transport));
         Ok(config)
     }

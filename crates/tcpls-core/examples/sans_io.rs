@@ -25,6 +25,7 @@ impl Peer {
             id: ConnectionId::FIRST,
             first_sent: zero,
             first_received: zero,
+            record_sizes: [0; 2],
         };
         let connection = session.add_connection(start, now);
         Self {

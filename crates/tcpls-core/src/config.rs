@@ -30,6 +30,8 @@ pub struct SessionConfig {
     pub(crate) peer_streams: u32,
     pub(crate) failed_records: u32,
     pub(crate) key_update_after: u64,
+    pub(crate) spare_tokens: u8,
+    pub(crate) connections: u32,
     pub(crate) ack_after_records: u32,
     pub(crate) ack_after_bytes: usize,
     pub(crate) ack_delay: Duration,
@@ -53,11 +55,13 @@ impl Default for SessionConfig {
             peer_streams: 4096,
             failed_records: 1000,
             key_update_after: 1 << 23,
+            spare_tokens: 8,
+            connections: 32,
             ack_after_records: 16,
             ack_after_bytes: 256 << 10,
             ack_delay: Duration::from_millis(25),
             drain_timeout: Duration::from_secs(5),
-            orphan_timeout: None,
+            orphan_timeout: Some(Duration::from_secs(30)),
             idle_timeout: None,
             keep_alive: None,
         }
@@ -148,6 +152,21 @@ impl SessionConfig {
         self
     }
 
+    /// Unused tokens that the server keeps at the client, as long as the 255 of a session last; default
+    /// 8 (reading A-44). Each takes 34 bytes to send and an entry in the server's table of tokens; joins
+    /// that have not proved themselves count, so it bounds these too.
+    pub fn spare_tokens(&mut self, tokens: u8) -> &mut Self {
+        self.spare_tokens = tokens;
+        self
+    }
+
+    /// Connections of the session at a time, the first included, for which the server gives out tokens;
+    /// default 32 (R13). Each live one costs a socket, and buffers while it is in use.
+    pub fn connections(&mut self, connections: u32) -> &mut Self {
+        self.connections = connections;
+        self
+    }
+
     /// How many ack-eliciting records are acknowledged at once at the latest; default 16, at least 1
     /// (reading A-11). Fewer cost the peer less memory and both sides more records.
     pub fn ack_after_records(&mut self, records: u32) -> &mut Self {
@@ -176,7 +195,8 @@ impl SessionConfig {
     }
 
     /// How long a session without connections waits for one to join, if a token for it is out; default
-    /// none: without connections the session is lost at once (reading A-19).
+    /// 30 s (reading A-19). With none the session is lost at once. A server keeps the state of a client
+    /// that is gone for as long.
     pub fn orphan_timeout(&mut self, timeout: Option<Duration>) -> &mut Self {
         self.orphan_timeout = timeout.map(|time| time.min(LONGEST));
         self

@@ -42,6 +42,11 @@ pub enum Event {
     Ticket(Bytes),
     /// The server gave a token for one more connection.
     TokenReceived(TokenSequence),
+    /// The client is to get this many more tokens: call
+    /// [`Session::issue_token`](crate::Session::issue_token) as often (server, reading A-44).
+    TokensWanted(u8),
+    /// The first record arrived on a connection that joined: the peer has it in the session.
+    ConnectionEstablished(ConnectionHandle),
     /// The peer advertised an address (draft 5.2.7).
     AddressAdded {
         /// The identifier that it has at the peer.

@@ -99,6 +99,8 @@ pub struct SessionStats {
     pub live_connections: u32,
     /// Tokens for further connections that the server gave the client, used ones included.
     pub tokens: u32,
+    /// Of these, tokens that a connection can still join with, as far as this side knows.
+    pub unused_tokens: u32,
     /// Streams opened by this side.
     pub streams_opened: u64,
     /// Streams opened by the peer.

@@ -1,11 +1,14 @@
 //! Tokens on either side: the client's pool and the server's issuing (draft 4.2.1, 5.2.5).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod issuer;
+mod pool;
 
 use crate::{
     PeerMisbehaved, TokenError,
     wire::{ConnectionId, Role, Token, TokenRef, TokenSequence},
 };
+use issuer::TokenIssuer;
+use pool::TokenPool;
 
 /// What this side does with tokens; a client has no way to send one (draft 5.2.5).
 #[derive(Debug)]
@@ -14,56 +17,19 @@ pub(crate) enum Tokens {
     Server(TokenIssuer),
 }
 
-/// The tokens that a client holds.
-///
-/// A token moves out when it is taken. Its place stays, so that a later copy is not taken for new.
-#[derive(Debug, Default)]
-pub(crate) struct TokenPool {
-    places: BTreeMap<TokenSequence, Place>,
-    burnt: BTreeSet<TokenSequence>,
-}
-
-#[derive(Debug)]
-enum Place {
-    Unused(Token),
-    /// Taken, or burnt by a Connection Reset.
-    Spent,
-}
-
-/// The tokens that a server has issued.
-#[derive(Debug)]
-pub(crate) struct TokenIssuer {
-    /// `None` when all 255 are issued: none is issued twice (reading A-5).
-    next: Option<TokenSequence>,
-    /// Not acknowledged, so they may have to be sent again.
-    unacked: BTreeMap<TokenSequence, Token>,
-    burnt: BTreeSet<TokenSequence>,
-}
-
 impl Tokens {
     pub(crate) fn new(role: Role) -> Self {
         match role {
             Role::Client => Self::Client(TokenPool::default()),
-            Role::Server => Self::Server(TokenIssuer {
-                next: Some(TokenSequence::EARLY),
-                unacked: BTreeMap::new(),
-                burnt: BTreeSet::new(),
-            }),
+            Role::Server => Self::Server(TokenIssuer::default()),
         }
     }
 
     /// The token out of the server's `EncryptedExtensions`, before all others (reading A-6).
     pub(crate) fn add_early(&mut self, token: Token) {
         match self {
-            Self::Client(pool) => {
-                pool.places
-                    .entry(TokenSequence::EARLY)
-                    .or_insert(Place::Unused(token));
-            }
-            Self::Server(issuer) if issuer.next == Some(TokenSequence::EARLY) => {
-                issuer.next = TokenSequence::EARLY.next();
-            }
-            Self::Server(_) => {}
+            Self::Client(pool) => pool.add_early(token),
+            Self::Server(issuer) => issuer.add_early(),
         }
     }
 
@@ -87,16 +53,27 @@ impl Tokens {
         }
     }
 
+    /// The token was not used after all.
+    pub(crate) fn put_back(&mut self, sequence: TokenSequence, token: Token) {
+        match self {
+            Self::Client(pool) => pool.put_back(sequence, token),
+            Self::Server(_) => {}
+        }
+    }
+
     /// Gives a token the next sequence.
     pub(crate) fn issue(&mut self, token: Token) -> Result<TokenSequence, TokenError> {
         match self {
             Self::Client(_) => Err(TokenError::NotServer),
-            Self::Server(issuer) => {
-                let sequence = issuer.next.ok_or(TokenError::UsedUp)?;
-                issuer.next = sequence.next();
-                issuer.unacked.insert(sequence, token);
-                Ok(sequence)
-            }
+            Self::Server(issuer) => issuer.issue(token),
+        }
+    }
+
+    /// How many tokens the client is to be given, so that it has `spare` unused ones.
+    pub(crate) fn wanted(&self, spare: u8) -> u8 {
+        match self {
+            Self::Client(_) => 0,
+            Self::Server(issuer) => issuer.wanted(spare),
         }
     }
 
@@ -104,14 +81,31 @@ impl Tokens {
     pub(crate) fn issued(&self, sequence: TokenSequence) -> Option<TokenRef<'_>> {
         match self {
             Self::Client(_) => None,
-            Self::Server(issuer) => issuer.unacked.get(&sequence).map(Token::as_token_ref),
+            Self::Server(issuer) => issuer.issued(sequence),
         }
     }
 
     /// The client has this token.
     pub(crate) fn on_acked(&mut self, sequence: TokenSequence) {
         if let Self::Server(issuer) = self {
-            issuer.unacked.remove(&sequence);
+            issuer.on_acked(sequence);
+        }
+    }
+
+    /// A client presented this token: it is used from now on (reading A-21).
+    pub(crate) fn redeem(&mut self, sequence: TokenSequence) -> Result<(), TokenError> {
+        match self {
+            Self::Client(_) => Err(TokenError::NotServer),
+            Self::Server(issuer) => issuer.redeem(sequence),
+        }
+    }
+
+    /// The connection of this token joined. Returns whether it may: not after a Connection Reset.
+    pub(crate) fn on_joined(&mut self, connection: ConnectionId) -> bool {
+        match (self, sequence_of(connection)) {
+            (_, None) => true,
+            (Self::Client(pool), Some(sequence)) => pool.on_joined(sequence),
+            (Self::Server(issuer), Some(sequence)) => issuer.on_joined(sequence),
         }
     }
 
@@ -119,46 +113,42 @@ impl Tokens {
     pub(crate) fn was_issued(&self, connection: ConnectionId) -> bool {
         match (self, sequence_of(connection)) {
             (_, None) => false,
-            (Self::Client(pool), Some(sequence)) => pool.places.contains_key(&sequence),
-            (Self::Server(issuer), Some(sequence)) => {
-                issuer.next.is_none_or(|next| sequence < next)
-            }
+            (Self::Client(pool), Some(sequence)) => pool.knows(sequence),
+            (Self::Server(issuer), Some(sequence)) => issuer.was_issued(sequence),
         }
     }
 
     /// How many tokens the server gave out, as far as this side knows.
     pub(crate) fn count(&self) -> usize {
         match self {
-            Self::Client(pool) => pool.places.len(),
-            Self::Server(issuer) => {
-                let next = issuer.next.map(TokenSequence::as_u8);
-                next.map_or(255, |next| usize::from(next) - 1)
-            }
+            Self::Client(pool) => pool.count(),
+            Self::Server(issuer) => issuer.count(),
         }
     }
 
-    /// Whether a token is out that was not seen used here.
+    /// How many of them can still be used.
+    pub(crate) fn unused(&self) -> usize {
+        match self {
+            Self::Client(pool) => pool.unused(),
+            Self::Server(issuer) => issuer.unused(),
+        }
+    }
+
+    /// Whether a connection may still join: a token is unused, or one is being used.
     pub(crate) fn may_join(&self) -> bool {
         match self {
-            Self::Client(pool) => pool
-                .places
-                .values()
-                .any(|place| matches!(place, Place::Unused(_))),
-            // Which of its tokens are used is known where connections are accepted.
-            Self::Server(issuer) => issuer.next != Some(TokenSequence::EARLY),
+            Self::Client(pool) => pool.may_join(),
+            Self::Server(issuer) => issuer.may_join(),
         }
     }
 
-    /// The connection of this token was reset before it joined: nobody may join with it (reading
-    /// Returns whether that is news.
+    /// Nobody may join with the token of this connection any more: it was reset before it joined, or
+    /// its join failed (reading A-15). Returns whether that is news.
     pub(crate) fn burn(&mut self, connection: ConnectionId) -> bool {
         match (self, sequence_of(connection)) {
             (_, None) => false,
-            (Self::Client(pool), Some(sequence)) => {
-                pool.places.insert(sequence, Place::Spent);
-                pool.burnt.insert(sequence)
-            }
-            (Self::Server(issuer), Some(sequence)) => issuer.burnt.insert(sequence),
+            (Self::Client(pool), Some(sequence)) => pool.burn(sequence),
+            (Self::Server(issuer), Some(sequence)) => issuer.burn(sequence),
         }
     }
 }
@@ -168,36 +158,6 @@ fn sequence_of(connection: ConnectionId) -> Option<TokenSequence> {
     u8::try_from(connection.as_u32())
         .ok()
         .and_then(TokenSequence::from_wire)
-}
-
-impl TokenPool {
-    /// the same again is nothing new, another value is wrong.
-    fn receive(
-        &mut self,
-        sequence: TokenSequence,
-        token: TokenRef<'_>,
-    ) -> Result<bool, PeerMisbehaved> {
-        match self.places.get(&sequence) {
-            None => {
-                self.places
-                    .insert(sequence, Place::Unused(token.to_token()));
-                Ok(true)
-            }
-            Some(Place::Unused(known)) if known.as_token_ref() != token => {
-                Err(PeerMisbehaved::TokenChanged)
-            }
-            Some(Place::Unused(_) | Place::Spent) => Ok(false),
-        }
-    }
-
-    fn take(&mut self) -> Option<(TokenSequence, Token)> {
-        let unused = |place: &Place| matches!(place, Place::Unused(_));
-        let (&sequence, place) = self.places.iter_mut().find(|(_, place)| unused(place))?;
-        match std::mem::replace(place, Place::Spent) {
-            Place::Unused(token) => Some((sequence, token)),
-            Place::Spent => None,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -273,6 +233,63 @@ mod tests {
         );
         assert_eq!(pool.take(), Some((sequence(7), token(7))));
         assert_eq!(pool.take(), None);
+    }
+
+    /// a token that was taken but not spent comes back; one that was burnt meanwhile does not.
+    #[test]
+    fn a_token_that_was_not_spent_comes_back() {
+        let mut pool = Tokens::new(Role::Client);
+        pool.add_early(token(1));
+        let (early, taken) = pool.take().unwrap();
+        assert_eq!((pool.unused(), pool.may_join()), (0, true));
+        pool.put_back(early, taken);
+        let (early, taken) = pool.take().unwrap();
+        pool.burn(early.connection_id());
+        pool.put_back(early, taken);
+        assert_eq!((pool.take(), pool.may_join()), (None, false));
+    }
+
+    /// R47, A-44: so many tokens are wanted that the client has eight unused ones; those that joins in
+    /// progress hold count until these are over.
+    #[test]
+    fn tokens_are_replenished() {
+        let mut issuer = Tokens::new(Role::Server);
+        issuer.add_early(token(1));
+        assert_eq!(issuer.wanted(8), 7);
+        for value in 2..=8 {
+            issuer.issue(token(value)).unwrap();
+        }
+        assert_eq!((issuer.wanted(8), issuer.unused()), (0, 8));
+        issuer.redeem(sequence(3)).unwrap();
+        assert_eq!((issuer.wanted(8), issuer.unused()), (0, 7));
+        assert!(issuer.on_joined(ConnectionId::from_wire(3)));
+        assert_eq!(issuer.wanted(8), 1);
+        issuer.burn(ConnectionId::from_wire(5));
+        assert_eq!(issuer.wanted(8), 2);
+        while issuer.issue(token(9)).is_ok() {}
+        assert_eq!(issuer.wanted(255), 0, "no more than 255 ever");
+    }
+
+    /// a token is redeemed once, and never after it was burnt, also when the join is in
+    /// progress.
+    #[test]
+    fn a_token_is_redeemed_once() {
+        let mut issuer = Tokens::new(Role::Server);
+        for value in 1..=3 {
+            issuer.issue(token(value)).unwrap();
+        }
+        assert_eq!(issuer.redeem(sequence(1)), Ok(()));
+        assert_eq!(issuer.redeem(sequence(1)), Err(TokenError::Spent));
+        assert!(issuer.burn(ConnectionId::from_wire(1)));
+        assert!(!issuer.on_joined(ConnectionId::from_wire(1)));
+        issuer.burn(ConnectionId::from_wire(2));
+        assert_eq!(issuer.redeem(sequence(2)), Err(TokenError::Spent));
+        assert_eq!(issuer.redeem(sequence(9)), Err(TokenError::Spent));
+        assert!(issuer.may_join());
+        issuer.redeem(sequence(3)).unwrap();
+        assert!(issuer.may_join(), "in progress");
+        issuer.burn(ConnectionId::from_wire(3));
+        assert!(!issuer.may_join());
     }
 
     /// a Connection Reset for a connection that has not joined burns its token.

@@ -78,6 +78,7 @@ fn start_session(
         id: ConnectionId::FIRST,
         first_sent: established.first_sent,
         first_received: established.first_received,
+        record_sizes: [0; 2],
     };
     let addresses = transport.addresses;
     let connection = NewConnection {

@@ -316,6 +316,8 @@ impl State {
             // Paths and their tokens are not driven from here.
             Event::PingAcked { .. }
             | Event::TokenReceived(_)
+            | Event::TokensWanted(_)
+            | Event::ConnectionEstablished(_)
             | Event::AddressAdded { .. }
             | Event::AddressRemoved { .. } => {}
         }

@@ -22,6 +22,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
+    pub(crate) heard: Heard,
+    /// What the first records are padded to.
+    pub(crate) record_sizes: [usize; 2],
     pub(crate) state: ConnectionState,
     /// The number of the next record to be applied; `None` after 2^64-1.
     pub(crate) next_received: Option<RecordSequence>,
@@ -33,6 +36,25 @@ pub(crate) struct Connection {
     pub(crate) messages: PostHandshake,
     pub(crate) floods: Floods,
     pub(crate) stats: ConnectionStats,
+}
+
+/// Whether an authentic record of the peer arrived on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// It did; on the first connection the handshake stands for it.
+    Yes,
+    /// Not yet: nobody knows whether this connection leads to the peer.
+    NotYet,
+}
+
+impl Heard {
+    fn initially(id: ConnectionId) -> Self {
+        if id == ConnectionId::FIRST {
+            Self::Yes
+        } else {
+            Self::NotYet
+        }
+    }
 }
 
 /// The Ping of this connection.
@@ -82,6 +104,8 @@ impl Connection {
     fn new(start: ConnectionStart, role: Role, config: &SessionConfig) -> Self {
         Self {
             id: start.id,
+            heard: Heard::initially(start.id),
+            record_sizes: start.record_sizes,
             state: ConnectionState::OPEN,
             next_received: Some(start.first_received),
             acks: AckState::new(config),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Connection;
+use super::{Connection, Heard};
 use crate::{
     ConnectionHandle, ConnectionStart, SessionConfig,
     wire::{ConnectionId, Role},
@@ -80,6 +80,15 @@ impl Connections {
                 visit(connection);
             }
         }
+    }
+
+    /// Whether frames of the session may go out on `connection`: not while nobody knows where it leads,
+    /// unless there is no other that is heard from and takes them.
+    pub(crate) fn may_carry(&self, connection: &Connection) -> bool {
+        connection.heard == Heard::Yes
+            || !self
+                .iter_live()
+                .any(|(_, other)| other.heard == Heard::Yes && other.state.is_writable())
     }
 
     /// The connection is over.

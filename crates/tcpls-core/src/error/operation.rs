@@ -91,7 +91,7 @@ pub enum ResetError {
     UnsupportedByPeer,
 }
 
-/// Why a token was not issued.
+/// Why a token was not issued, or not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TokenError {
     /// Only servers issue tokens (draft 5.2.5).
@@ -100,6 +100,9 @@ pub enum TokenError {
     /// All 255 sequences were issued; none is used twice (reading A-5).
     #[error("the session has issued all its tokens")]
     UsedUp,
+    /// The token was presented before, was burnt, or never issued (readings ).
+    #[error("the token is spent")]
+    Spent,
     /// The session is closing or over.
     #[error("the session is closing")]
     Closing,

@@ -110,6 +110,15 @@ pub(super) fn on_last_connection_lost(
     }
 }
 
+/// A join came to nothing: a session without connections may have waited for it alone (reading A-44).
+pub(super) fn on_join_failed(session: &mut Session) {
+    if let Some(orphaned) = session.orphaned
+        && !session.control.may_join()
+    {
+        end_without_connections(session, orphaned.failure);
+    }
+}
+
 /// Ends the session at once, with a fatal alert where there is somebody to tell.
 pub(super) fn fail(session: &mut Session, reason: CloseReason) {
     end(session, reason, ConnectionFailure::SessionEnded);

@@ -21,6 +21,8 @@ use crate::{
 pub(crate) struct Control {
     queue: VecDeque<ControlFrame>,
     tokens: Tokens,
+    /// Tokens that the driver was asked for and has not issued.
+    asked: u8,
     own_addresses: OwnAddresses,
     peer_addresses: PeerAddresses,
 }
@@ -30,6 +32,7 @@ impl Control {
         Self {
             queue: VecDeque::new(),
             tokens: Tokens::new(role),
+            asked: 0,
             own_addresses: OwnAddresses::default(),
             peer_addresses: PeerAddresses::default(),
         }
@@ -83,7 +86,21 @@ impl Control {
         self.tokens.count()
     }
 
+    pub(crate) fn unused_tokens(&self) -> usize {
+        self.tokens.unused()
+    }
+
+    /// R47: asks for tokens, so that the client has `spare` unused ones.
+    pub(crate) fn want_tokens(&mut self, spare: u8, events: &mut EventQueue) {
+        let wanted = self.tokens.wanted(spare);
+        if wanted > self.asked {
+            events.push(Event::TokensWanted(wanted - self.asked));
+            self.asked = wanted;
+        }
+    }
+
     pub(crate) fn issue_token(&mut self, token: Token) -> Result<TokenSequence, TokenError> {
+        self.asked = self.asked.saturating_sub(1);
         let sequence = self.tokens.issue(token)?;
         self.push(ControlFrame::NewToken(sequence));
         Ok(sequence)
@@ -91,6 +108,19 @@ impl Control {
 
     pub(crate) fn take_token(&mut self) -> Option<(TokenSequence, Token)> {
         self.tokens.take()
+    }
+
+    pub(crate) fn put_token_back(&mut self, sequence: TokenSequence, token: Token) {
+        self.tokens.put_back(sequence, token);
+    }
+
+    pub(crate) fn redeem_token(&mut self, sequence: TokenSequence) -> Result<(), TokenError> {
+        self.tokens.redeem(sequence)
+    }
+
+    /// The connection of a token joined. Returns whether it may.
+    pub(crate) fn on_joined(&mut self, connection: ConnectionId) -> bool {
+        self.tokens.on_joined(connection)
     }
 
     pub(crate) fn on_new_token(
@@ -114,8 +144,8 @@ impl Control {
         self.tokens.was_issued(connection)
     }
 
-    /// a connection that has not joined was reset: its token is burnt and the peer gets an
-    /// answer, the first time.
+    /// a connection that has not joined was reset, or its join failed: its token is burnt and the
+    /// peer is told, the first time.
     pub(crate) fn burn(&mut self, connection: ConnectionId) {
         if self.tokens.burn(connection) {
             self.push(ControlFrame::ConnectionReset(connection));

@@ -6,7 +6,7 @@ use super::{Session, close};
 use crate::{
     CloseReason, ConnectionFailure, ConnectionHandle, Event, Limit, PeerMisbehaved,
     sent::{ControlFrame, SentFrame},
-    wire::ConnectionId,
+    wire::{ConnectionId, TokenSequence},
 };
 
 /// Gives a connection up. What it carried and the peer did not acknowledge goes out on the others,
@@ -41,6 +41,15 @@ pub(super) fn fail(
     session
         .connections
         .for_each_live(|connection| connection.acks.redo());
+}
+
+/// The join with this token came to nothing.
+pub(super) fn on_join_failed(session: &mut Session, sequence: TokenSequence) {
+    let id = sequence.connection_id();
+    if session.connections.find(id).is_none() {
+        session.control.burn(id);
+        close::on_join_failed(session);
+    }
 }
 
 /// A Connection Reset frame came (reading A-15).

@@ -51,6 +51,22 @@ pub struct ConnectionStart {
     pub first_sent: RecordSequence,
     /// The number of the first record that is still to be opened.
     pub first_received: RecordSequence,
+    /// What the plaintexts of the first two records sent here are padded to, in bytes; 0 for no
+    /// padding. Those of a joined connection are to look like a handshake
+    /// ([`size`](crate::wire::hello::join::size), reading A-20).
+    pub record_sizes: [usize; 2],
+}
+
+impl ConnectionStart {
+    /// The start of a connection that joined, with nothing padded.
+    pub const fn joined(id: ConnectionId) -> Self {
+        Self {
+            id,
+            first_sent: RecordSequence::ZERO,
+            first_received: RecordSequence::ZERO,
+            record_sizes: [0; 2],
+        }
+    }
 }
 
 /// One TCPLS session, without sockets, clock or randomness.
@@ -116,8 +132,12 @@ impl Session {
     }
 
     /// In: a connection is ready for protected records. The first has the identifier
-    /// [`ConnectionId::FIRST`]. Using an identifier twice ends the session, because it would repeat
-    /// nonces. A connection that is added to a session on its way out ends with it.
+    /// [`ConnectionId::FIRST`], each other one that of its token, which is spent with this. Using an
+    /// identifier twice ends the session, because it would repeat nonces. A connection that is added to a session on its way out ends with it.
+    ///
+    /// One that joined carries Ping alone until the peer was heard on it, as long as another connection
+    /// can carry the rest: `ping` it. It is over at once when the peer reported it as failed before
+    /// (reading A-15).
     pub fn add_connection(&mut self, start: ConnectionStart, now: Instant) -> ConnectionHandle {
         let (handle, uniqueness) = self.connections.add(start, self.role, &self.config);
         if uniqueness == Uniqueness::Repeated {
@@ -125,6 +145,10 @@ impl Session {
                 self,
                 CloseReason::Internal("a connection identifier was used twice"),
             );
+        }
+        if !self.control.on_joined(start.id) {
+            self.refuse_connection(handle, ConnectionFailure::ReportedByPeer);
+            return handle;
         }
         if self.connections.live().len() == 1 {
             self.activity = Activity::new(now);
@@ -253,9 +277,36 @@ impl Session {
         self.control.issue_token(token)
     }
 
-    /// Command: takes the unused token of the lowest sequence (client). It is gone from the session.
+    /// Command: takes the unused token of the lowest sequence (client). The caller joins a connection
+    /// with it and says what came of that: `add_connection`, `return_token` or `handle_join_failure`.
     pub fn take_token(&mut self) -> Option<(TokenSequence, Token)> {
-        self.control.take_token()
+        match self.lifecycle {
+            Lifecycle::Open | Lifecycle::Finishing(_) => self.control.take_token(),
+            Lifecycle::Draining(_) | Lifecycle::Closed(_) => None,
+        }
+    }
+
+    /// Command: gives back a token that was taken and not spent: no record was sealed under its
+    /// Connection ID, and the server did not answer the hello (reading A-44).
+    pub fn return_token(&mut self, sequence: TokenSequence, token: Token) {
+        self.control.put_token_back(sequence, token);
+    }
+
+    /// Command: a client presented the token of this sequence, which is used from now on, whatever
+    /// comes of it (server, reading A-21). Next is `add_connection`, once a record of the client turned
+    /// out to be authentic, or `handle_join_failure`.
+    pub fn redeem_token(&mut self, sequence: TokenSequence) -> Result<ConnectionId, TokenError> {
+        if !matches!(self.lifecycle, Lifecycle::Open | Lifecycle::Finishing(_)) {
+            return Err(TokenError::Closing);
+        }
+        self.control.redeem_token(sequence)?;
+        Ok(sequence.connection_id())
+    }
+
+    /// In: the connection that was to join with this token failed before it was added. The token is
+    /// spent, and the peer is told not to wait for it.
+    pub fn handle_join_failure(&mut self, sequence: TokenSequence) {
+        failover::on_join_failed(self, sequence);
     }
 
     /// Command: advertises an address of this side (draft 5.2.7).
@@ -361,6 +412,7 @@ impl Session {
             connections: self.connections.added(),
             live_connections: u32::try_from(self.connections.live().len()).unwrap_or(u32::MAX),
             tokens: u32::try_from(self.control.tokens()).unwrap_or(u32::MAX),
+            unused_tokens: u32::try_from(self.control.unused_tokens()).unwrap_or(u32::MAX),
             ..SessionStats::default()
         };
         self.streams.add_stats(&mut stats);
@@ -382,8 +434,32 @@ impl Session {
         self.streams.stats_of(stream)
     }
 
+    /// The connection is over before it began.
+    fn refuse_connection(&mut self, c: ConnectionHandle, failure: ConnectionFailure) {
+        if let Some(connection) = self.connections.get_mut(c) {
+            connection.state.fail(None);
+        }
+        self.connections.bury(c);
+        self.events.push(Event::ConnectionClosed {
+            connection: c,
+            failure: Some(failure),
+        });
+    }
+
+    /// R13, R47: keeps the client in tokens, for as many connections as it may have.
+    fn note_tokens(&mut self) {
+        let live = u32::try_from(self.connections.live().len()).unwrap_or(u32::MAX);
+        if self.lifecycle == Lifecycle::Open && live > 0 {
+            let room = self.config.connections.saturating_sub(live);
+            let spare = u8::try_from(room).unwrap_or(u8::MAX);
+            let spare = spare.min(self.config.spare_tokens);
+            self.control.want_tokens(spare, &mut self.events);
+        }
+    }
+
     /// Reports what turned true since the driver was told the opposite.
     fn note_edges(&mut self) {
+        self.note_tokens();
         for index in 0..self.connections.live().len() {
             let Some(&c) = self.connections.live().get(index) else {
                 break;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{Session, close, failover, keys};
 use crate::{
     CloseReason, ConnectionFailure, ConnectionHandle, Event, FrameCounts, PeerMisbehaved,
-    connection::{Connection, Elicits, Ping},
+    connection::{Connection, Elicits, Heard, Ping},
     crypto::{ContentType, OpenedRecord},
     number::offset,
     sent::SentFrame,
@@ -39,6 +39,10 @@ pub(super) fn record(
     connection.next_received = record.sequence.next();
     connection.stats.records_received += 1;
     connection.stats.bytes_received += offset(record.payload.len());
+    if connection.heard == Heard::NotYet {
+        connection.heard = Heard::Yes;
+        session.events.push(Event::ConnectionEstablished(c));
+    }
     session.activity.on_received(now);
     let OpenedRecord {
         sequence,

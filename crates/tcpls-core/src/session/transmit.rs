@@ -7,13 +7,13 @@ use bytes::Bytes;
 use super::{Session, close};
 use crate::{
     CloseReason, ConnectionHandle, Limit, OutgoingRecord, Transmit, TransmitState,
-    connection::{AckState, Connection, KeyUpdateAnswer, Ping, Pump, WriteHalf},
+    connection::{AckState, Connection, Heard, KeyUpdateAnswer, Ping, Pump, WriteHalf},
     crypto::{ContentType, KeyUpdateRequest, key_update_message},
     number::offset,
     sent::SentFrame,
     wire::{
         AckFrame, Alert, AlertDescription, ConnectionId, Frame, PushError, RecordSequence,
-        frame::STREAM_OVERHEAD,
+        frame::{MAX_PLAINTEXT, STREAM_OVERHEAD},
     },
 };
 
@@ -82,6 +82,9 @@ pub(super) fn wants(session: &Session, c: ConnectionHandle) -> bool {
     match connection.state.write {
         WriteHalf::NotifyDue | WriteHalf::AlertDue(_) => true,
         WriteHalf::Shutdown | WriteHalf::Ended => false,
+        WriteHalf::Open if !session.connections.may_carry(connection) => {
+            connection.state.is_writable() && connection.ping == Ping::Due
+        }
         WriteHalf::Open => {
             connection.state.is_writable() && {
                 session.streams.is_ready() && connection.sent.has_room()
@@ -115,7 +118,10 @@ fn next_record(
     let Some(connection) = connection else {
         return Ok(None);
     };
-    if wants_key_update(session, connection) {
+    if !session.connections.may_carry(connection) {
+        return lone_ping(session, c, now, out);
+    }
+    if wants_key_update(session, connection) && !first_is_ping(connection) {
         return Ok(Some(key_update(session, c, out)));
     }
     if connection.sent.next_sequence().is_none() {
@@ -140,6 +146,41 @@ fn next_record(
     Ok(Some(finish_record(session, c, out)))
 }
 
+/// A joined connection begins with its Ping, also when it has key generations to climb.
+fn first_is_ping(connection: &Connection) -> bool {
+    connection.heard == Heard::NotYet && connection.ping == Ping::Due
+}
+
+/// What goes out on a connection of which nobody knows whether it leads to the peer: the Ping that is
+/// to find out.
+fn lone_ping(
+    session: &mut Session,
+    c: ConnectionHandle,
+    now: Instant,
+    out: &mut Transmit,
+) -> Result<Option<usize>, CloseReason> {
+    push_ping(session, c, now)?;
+    if session.builder.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(finish_record(session, c, out)))
+}
+
+fn push_ping(session: &mut Session, c: ConnectionHandle, now: Instant) -> Result<(), CloseReason> {
+    if let Some(connection) = session.connections.get_mut(c)
+        && connection.ping == Ping::Due
+    {
+        session
+            .builder
+            .push_control(&Frame::Ping)
+            .map_err(not_built)?;
+        connection.stats.frames_sent.count(&Frame::Ping);
+        connection.sent.push(SentFrame::Ping);
+        connection.ping = Ping::Sent(now);
+    }
+    Ok(())
+}
+
 /// The session's own frames and this connection's Ping; the peer applies the last one first.
 fn push_control(
     session: &mut Session,
@@ -162,15 +203,7 @@ fn push_control(
         connection.sent.push(SentFrame::Control(sent));
         session.control.advance();
     }
-    if connection.ping == Ping::Due {
-        session
-            .builder
-            .push_control(&Frame::Ping)
-            .map_err(not_built)?;
-        connection.stats.frames_sent.count(&Frame::Ping);
-        connection.sent.push(SentFrame::Ping);
-        connection.ping = Ping::Sent(now);
-    }
+    push_ping(session, c, now)?;
     for id in reset {
         push_last_ack(session, c, id)?;
     }
@@ -348,18 +381,26 @@ fn give_out(
     let tail = content.tail..out.tails.len();
     let len = content.lead.len() + tail.len();
     let Content { kind, lead, .. } = content;
+    let padding = padding(connection, len);
     out.records.push(OutgoingRecord {
         sequence,
         content_type: kind,
         lead,
         tail,
-        padding: 0,
+        padding,
     });
     connection.sent.end_record();
     connection.stats.records_sent += 1;
     connection.stats.bytes_sent += offset(len);
     session.keys.on_record(connection.key_update.sent);
     len.max(1)
+}
+
+/// the first records of a joined connection are as long as the messages of a handshake.
+fn padding(connection: &Connection, len: usize) -> usize {
+    let index = usize::try_from(connection.stats.records_sent).unwrap_or(usize::MAX);
+    let size = connection.record_sizes.get(index).copied().unwrap_or(0);
+    size.min(MAX_PLAINTEXT).saturating_sub(len)
 }
 
 /// Every frame was measured before it was pushed.

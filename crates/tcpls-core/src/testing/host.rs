@@ -19,8 +19,11 @@ use crate::{
 pub struct Host {
     /// The session, for commands of the application.
     pub session: Session,
-    /// The events that were polled, except [`Event::TransmitReady`] and [`Event::ReadResumed`].
+    /// The events that were polled, except [`Event::TransmitReady`], [`Event::ReadResumed`] and
+    /// [`Event::TokensWanted`].
     pub events: VecDeque<Event>,
+    /// Tokens that the session wants to be issued.
+    pub(super) tokens_wanted: u8,
     sockets: Vec<Socket>,
     transmit: Transmit,
     batch: usize,
@@ -69,6 +72,7 @@ impl Host {
         Self {
             session,
             events: VecDeque::new(),
+            tokens_wanted: 0,
             sockets: Vec::new(),
             transmit: Transmit::new(),
             batch,
@@ -152,7 +156,9 @@ impl Host {
 
     fn poll_events(&mut self) {
         while let Some(event) = self.session.poll_event() {
-            if !matches!(event, Event::TransmitReady(_) | Event::ReadResumed(_)) {
+            if let Event::TokensWanted(count) = event {
+                self.tokens_wanted += count;
+            } else if !matches!(event, Event::TransmitReady(_) | Event::ReadResumed(_)) {
                 self.events.push_back(event);
             }
         }

@@ -95,6 +95,15 @@ impl Pipe {
         self.readable.clear();
     }
 
+    /// Loses all but the first `bytes` of what is on its way.
+    pub(super) fn truncate(&mut self, bytes: usize) {
+        let mut left = bytes;
+        for (_, piece) in &mut self.in_flight {
+            piece.truncate(left);
+            left -= piece.len();
+        }
+    }
+
     /// Flips one bit of the bytes that were written last; returns whether there were any.
     pub(super) fn corrupt(&mut self) -> bool {
         match self

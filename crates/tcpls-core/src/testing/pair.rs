@@ -15,7 +15,7 @@ use super::{
 use crate::{
     ConnectionStart, Session, SessionConfig, TimeoutReason,
     crypto::{Backend, DirectionKeys, RecordOpener, RecordSealer, Suite},
-    wire::{ConnectionId, RecordSequence, Role},
+    wire::{ConnectionId, RecordSequence, Role, Token},
 };
 
 /// What a [`Pair`] is made of.
@@ -105,9 +105,32 @@ impl Pair {
         })
     }
 
-    /// Adds a connection that has joined; returns its index.
+    /// Adds a connection that joins, beginning with a Ping of the client; returns its index.
     pub fn join(&mut self, id: ConnectionId, link: LinkConfig) -> usize {
-        self.add(id, link, (0, 0))
+        let index = self.add(id, link, (0, 0));
+        let handle = self.client.connection(index);
+        self.client.session.ping(handle);
+        index
+    }
+
+    /// Issues as many tokens as the server wants.
+    pub fn issue_tokens(&mut self) {
+        for _ in 0..std::mem::take(&mut self.server.tokens_wanted) {
+            let token = Token::from_bytes(self.random.bytes());
+            // A session that closes needs none.
+            let _closing = self.server.session.issue_token(token);
+        }
+    }
+
+    /// Adds a connection that joins with a token of the client's, if it has one and the server takes
+    /// it; returns its index.
+    pub fn join_with_token(&mut self, link: LinkConfig) -> Option<usize> {
+        let (sequence, _token) = self.client.session.take_token()?;
+        let redeemed = self.server.session.redeem_token(sequence).ok();
+        if redeemed.is_none() {
+            self.client.session.handle_join_failure(sequence);
+        }
+        redeemed.map(|id| self.join(id, link))
     }
 
     /// Moves everything that can be moved now, then lets the time pass until something happens.
@@ -208,6 +231,14 @@ impl Pair {
         self.pipe(index, role).shutdown(now);
     }
 
+    /// As [`cut`](Self::cut), and of the bytes on their way only the first `bytes` arrive.
+    pub fn cut_after(&mut self, index: usize, role: Role, bytes: usize) {
+        let now = self.clock.now();
+        let pipe = self.pipe(index, role);
+        pipe.shutdown(now);
+        pipe.truncate(bytes);
+    }
+
     /// Flips a bit of what `role` sent last; returns whether anything of it was on its way.
     pub fn corrupt(&mut self, index: usize, role: Role) -> bool {
         self.pipe(index, role).corrupt()
@@ -248,6 +279,7 @@ impl Pair {
                 id,
                 first_sent: sent,
                 first_received: received,
+                record_sizes: [0; 2],
             };
             let handle = host.session.add_connection(start, now);
             let sealer = RecordSealer::new(Arc::clone(keys.0), id, sent);

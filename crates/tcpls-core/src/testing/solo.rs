@@ -7,7 +7,7 @@ use crate::{
     ConnectionHandle, ConnectionStart, Event, OpenedRecord, Session, SessionConfig, Transmit,
     TransmitState,
     crypto::ContentType,
-    wire::{ConnectionId, Frame, RecordFrames, RecordSequence, Role},
+    wire::{ConnectionId, Frame, PaddingRun, RecordFrames, RecordSequence, Role},
 };
 
 /// A session that is handed records of the test's making, and what it answers.
@@ -99,6 +99,11 @@ impl Solo {
         self.session.handle_record(c, record, self.clock.now());
     }
 
+    /// Hands in a record that asks for nothing, so that the connection has heard from its peer.
+    pub fn hear_on(&mut self, c: ConnectionHandle) {
+        self.receive_on(c, &[Frame::Padding(PaddingRun { length: 1 })]);
+    }
+
     /// Everything that the first connection sends now.
     pub fn transmit(&mut self) -> Vec<Sent> {
         self.transmit_on(self.first).0
@@ -155,5 +160,6 @@ fn start(id: ConnectionId) -> ConnectionStart {
         id,
         first_sent: RecordSequence::ZERO,
         first_received: RecordSequence::ZERO,
+        record_sizes: [0; 2],
     }
 }

@@ -253,6 +253,7 @@ fn acknowledgments_come_on_any_connection() {
 fn acknowledgments_go_on_any_connection() {
     let mut server = Solo::server();
     let second = server.join(1);
+    server.hear_on(second);
     server.receive(&[Frame::Ping]);
     assert_eq!(all_frames(&server.transmit_on(second).0), [ack(0, 0)]);
     assert_eq!(server.transmit(), []);

@@ -78,6 +78,7 @@ fn keys_change_after_so_many_records() {
 fn all_connections_change_their_keys() {
     let mut client = client_with_updates_after(4);
     let second = client.join(1);
+    client.hear_on(second);
     client.session.open_bi().unwrap();
     let mut updates = Vec::new();
     for c in [
@@ -124,6 +125,11 @@ fn a_joined_connection_climbs() {
     assert_eq!(generation, 3);
     let second = client.join(1);
     write_record(&mut client);
+    client.session.ping(second);
+    let (sent, _) = client.transmit_on(second);
+    assert_eq!(sent[0].frames(), [Frame::Ping], "it may lead nowhere yet");
+    assert_eq!(sent.len(), 1);
+    client.hear_on(second);
     let (sent, _) = client.transmit_on(second);
     let climbing = sent.iter().take_while(|sent| is_update(sent)).count();
     assert_eq!(climbing, 3);
@@ -229,6 +235,7 @@ fn record_numbers_end() {
         id: ConnectionId::FIRST,
         first_sent: tcpls_core::wire::RecordSequence::from_wire(u64::MAX),
         first_received: tcpls_core::wire::RecordSequence::ZERO,
+        record_sizes: [0; 2],
     };
     let c = session.add_connection(start, now);
     let mut batch = tcpls_core::Transmit::new();

@@ -19,6 +19,7 @@ mod exchange;
 mod failover;
 mod hostile;
 mod interaction;
+mod joining;
 mod keys;
 mod limits;
 mod misbehaviour;

@@ -281,7 +281,7 @@ fn a_hundred_thousand_streams_leave_nothing() {
         server.session.send(id).finish().unwrap();
         assert_eq!(server.transmit().len(), 1);
         server.receive(&[ack(0, u64::from(index))]);
-        assert_eq!(server.events().last(), Some(&Event::SendAcked(id)));
+        assert!(server.events().contains(&Event::SendAcked(id)));
         let stats = server.session.stats();
         assert_eq!(
             (stats.streams_live, stats.bytes_unacked, stats.bytes_unread),

@@ -1,7 +1,7 @@
 //! How sessions end.
 
 use crate::common::{Identity, SERVER_NAME, pair, pair_over, pattern};
-use tcpls_tokio::{Endpoint, ReadError, SessionError, TransportConfig, WriteError};
+use tcpls_tokio::{Endpoint, ReadError, SessionConfig, SessionError, TransportConfig, WriteError};
 
 /// R26, R29: `close_notify` goes both ways and everything finished before it arrives.
 #[tokio::test]
@@ -43,7 +43,11 @@ async fn a_connection_that_ends_without_close_notify_is_lost() {
         let (mut near, mut far) = (far, near_far);
         tokio::io::copy_bidirectional(&mut near, &mut far).await
     });
-    let (client, server) = pair_over(near, far_near, TransportConfig::default()).await;
+    let mut transport = TransportConfig::default();
+    let mut session = SessionConfig::new();
+    session.orphan_timeout(None);
+    transport.session(session);
+    let (client, server) = pair_over(near, far_near, transport).await;
     let (mut send, mut recv) = client.open_bi().await.unwrap();
     send.write_all(b"partial").await.unwrap();
     let (_far_send, mut far_recv) = server.accept_bi().await.unwrap();
