@@ -8,26 +8,32 @@ use bytes::BytesMut;
 use tcpls_core::crypto::{
     Answer, FirstFlight, HelloReader, JoinHello, ReceivedHello, ServerHandshake,
 };
-use tcpls_core::wire::{Offered, Role};
+use tcpls_core::wire::{Offered, TokenSequence};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::ServerConfig;
 use crate::connector::Connected;
 use crate::error::ConnectError;
-use crate::establish::{self, Handover};
+use crate::establish::{self, Handover, ServerSide, Side};
 use crate::handshake;
 use crate::io::Transport;
+use crate::join;
 use crate::registry::Registry;
 use crate::session::Session;
+use crate::token_table::TokenTable;
 
 /// Accepts sessions as the server, over any byte stream.
 ///
 /// What [`Endpoint`](crate::Endpoint) does over TCP; this is for tests, proxies and other
 /// transports.
+///
+/// Connections join the sessions of the acceptor that they are given to, and of its clones: the methods
+/// then return [`ConnectError::Joined`], and there is nothing more to do.
 #[derive(Clone, Debug)]
 pub struct Acceptor {
     config: Arc<ServerConfig>,
     registry: Registry,
+    tokens: TokenTable,
 }
 
 impl Acceptor {
@@ -37,14 +43,19 @@ impl Acceptor {
     }
 
     pub(crate) fn with_registry(config: Arc<ServerConfig>, registry: Registry) -> Self {
-        Self { config, registry }
+        Self {
+            config,
+            registry,
+            tokens: TokenTable::default(),
+        }
     }
 
     /// Runs the handshake of a client that speaks TCPLS.
     ///
     /// # Errors
-    /// [`ConnectError::NotTcpls`] when the client speaks only TLS; all others when there is no
-    /// secure connection at all. The client was told why where TLS has an alert for it.
+    /// [`ConnectError::NotTcpls`] when the client speaks only TLS, [`ConnectError::Joined`] when the
+    /// connection joined a session that was accepted before; all others when there is no secure
+    /// connection at all. The client was told why where TLS has an alert for it.
     ///
     /// # Cancel safety
     /// Dropped before it completes, the handshake is given up and `io` is closed.
@@ -102,6 +113,7 @@ impl Acceptor {
     async fn read_hello(&self, mut transport: Transport) -> Result<Hello, ConnectError> {
         let mut reader = HelloReader::new(self.config.transport.codec);
         let mut received = BytesMut::new();
+        let mut total = 0;
         loop {
             match reader.read(&mut received) {
                 Ok(FirstFlight::Incomplete) => {}
@@ -114,11 +126,8 @@ impl Acceptor {
                         received,
                     });
                 }
-                Ok(FirstFlight::Join(_)) => {
-                    // No session here takes further connections: whatever the token says, it is
-                    // not one of them, and all such answers are alike (reading A-23).
-                    refuse(&mut transport, &JoinHello::refusal()).await;
-                    return Err(ConnectError::UnknownToken);
+                Ok(FirstFlight::Join(hello)) => {
+                    return Err(self.join(hello, transport, received, total).await);
                 }
                 Err(error) => {
                     let mut alert = Vec::new();
@@ -127,8 +136,31 @@ impl Acceptor {
                     return Err(error.into());
                 }
             }
-            if handshake::read(&mut transport, &mut received).await? == 0 {
-                return Err(ConnectError::Closed);
+            match handshake::read(&mut transport, &mut received).await? {
+                0 => return Err(ConnectError::Closed),
+                count => total += count,
+            }
+        }
+    }
+
+    /// Answers a connection that wants to join a session. Whatever is wrong with it, the answer is the
+    /// same (reading A-23).
+    async fn join(
+        &self,
+        hello: JoinHello,
+        transport: Transport,
+        received: BytesMut,
+        total: usize,
+    ) -> ConnectError {
+        let answered = match self.tokens.take(hello.token()) {
+            Some(entry) => join::answer(&hello, entry, transport, received, total).await,
+            None => Err(transport),
+        };
+        match answered {
+            Ok(()) => ConnectError::Joined,
+            Err(mut transport) => {
+                refuse(&mut transport, &JoinHello::refusal()).await;
+                ConnectError::UnknownToken
             }
         }
     }
@@ -200,8 +232,15 @@ impl Hello {
             mut transport,
             mut received,
         } = self;
-        let Acceptor { config, registry } = acceptor;
+        let Acceptor {
+            config,
+            registry,
+            tokens,
+        } = acceptor;
         let token = config.new_token()?;
+        // A client may join before the server has read the end of its handshake (reading A-22).
+        let mut tokens = tokens.session_tokens();
+        tokens.insert(token.duplicate(), TokenSequence::EARLY);
         let answer = Answer::Tcpls {
             token: Some(token.duplicate()),
             params: None,
@@ -213,9 +252,13 @@ impl Hello {
             transport,
             established,
             received,
-            sent_token: Some(token),
+            side: Side::Server(ServerSide {
+                config,
+                token,
+                tokens,
+            }),
         };
-        establish::start(Role::Server, &config.transport, handover, &registry)
+        establish::start(handover, &registry)
     }
 }
 

@@ -78,6 +78,8 @@ impl TransportConfig {
 pub struct ClientConfig {
     pub(crate) tls: TlsClient,
     pub(crate) transport: Arc<TransportConfig>,
+    /// Where random fields come from: the TLS configuration's own generator.
+    pub(crate) random: &'static dyn SecureRandom,
 }
 
 impl ClientConfig {
@@ -90,6 +92,7 @@ impl ClientConfig {
         Ok(Self {
             tls: TlsClient::new(tls)?,
             transport: Arc::default(),
+            random: tls.crypto_provider().secure_random,
         })
     }
 
@@ -161,6 +164,10 @@ impl ServerConfig {
         self
     }
 
+    pub(crate) fn random(&self) -> &'static dyn SecureRandom {
+        self.random
+    }
+
     /// A join token: 32 random bytes, which show no relation to any other (R56).
     pub(crate) fn new_token(&self) -> Result<Token, ConnectError> {
         let mut value = [0; TOKEN_LENGTH];
@@ -168,5 +175,25 @@ impl ServerConfig {
             .fill(&mut value)
             .map_err(|_| ConnectError::NoRandomness)?;
         Ok(Token::from_bytes(value))
+    }
+}
+
+#[cfg(all(test, feature = "aws-lc"))]
+mod tests {
+    use super::*;
+
+    /// R56: no two tokens have anything in common that could be seen.
+    #[test]
+    fn tokens_show_no_relation() {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = made.signing_key.serialize_der().try_into().unwrap();
+        let config = ServerConfig::with_single_cert(vec![made.cert.into()], key).unwrap();
+        let mut windows = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            let token = config.new_token().unwrap();
+            for window in token.as_bytes().windows(8) {
+                assert!(windows.insert(window.to_vec()), "8 bytes came again");
+            }
+        }
     }
 }

@@ -8,5 +8,5 @@
 mod reader;
 mod writer;
 
-pub(crate) use reader::{ReadEnd, Reader};
+pub(crate) use reader::{Answer, ReadEnd, Reader};
 pub(crate) use writer::Writer;

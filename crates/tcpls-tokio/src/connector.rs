@@ -6,12 +6,11 @@ use std::time::Duration;
 use bytes::BytesMut;
 use rustls_pki_types::ServerName;
 use tcpls_core::crypto::{ClientHandshake, Offer};
-use tcpls_core::wire::Role;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::ClientConfig;
 use crate::error::ConnectError;
-use crate::establish::{self, Handover};
+use crate::establish::{self, Handover, Side};
 use crate::handshake;
 use crate::io::Transport;
 use crate::plain::PlainStream;
@@ -116,14 +115,9 @@ impl Connector {
             transport,
             established,
             received,
-            sent_token: None,
+            side: Side::Client(Arc::clone(&self.config)),
         };
-        establish::start(
-            Role::Client,
-            &self.config.transport,
-            handover,
-            &self.registry,
-        )
+        establish::start(handover, &self.registry)
     }
 }
 

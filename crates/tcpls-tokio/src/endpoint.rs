@@ -1,20 +1,18 @@
 //! Clients and servers over TCP.
 
-use std::future::{Future, IntoFuture};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls_pki_types::ServerName;
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::Notify;
 
-use crate::acceptor::{Acceptor, Hello};
+use crate::acceptor::Acceptor;
 use crate::config::{ClientConfig, ServerConfig};
 use crate::connector::{Connected, Connector};
 use crate::error::ConnectError;
+use crate::incoming::{Incoming, Listening};
 use crate::registry::Registry;
 use crate::session::Session;
 
@@ -31,15 +29,9 @@ pub struct Endpoint {
 #[derive(Debug)]
 struct Inner {
     connector: Option<Connector>,
-    server: Option<Server>,
+    server: Option<Listening>,
     registry: Registry,
     closed: Closed,
-}
-
-#[derive(Debug)]
-struct Server {
-    listener: TcpListener,
-    acceptor: Acceptor,
 }
 
 /// Set once, when the endpoint stops accepting.
@@ -70,10 +62,7 @@ impl Endpoint {
         listener.set_nonblocking(true)?;
         let registry = Registry::default();
         let acceptor = Acceptor::with_registry(Arc::new(config), registry.clone());
-        let server = Server {
-            listener: TcpListener::from_std(listener)?,
-            acceptor,
-        };
+        let server = Listening::new(TcpListener::from_std(listener)?, acceptor);
         Ok(Self::new(None, Some(server), registry))
     }
 
@@ -131,35 +120,20 @@ impl Endpoint {
         connector.connect_or_plain(name, tcp).await
     }
 
-    /// Waits for the next client's TCP connection; `None` once the endpoint is closed, or when it
-    /// is not a server.
+    /// Waits for the next client; `None` once the endpoint is closed, or when it is not a server.
     ///
-    /// What the connection turns out to be is decided on [`Incoming`], so that a slow client
-    /// holds up nobody else. A lack of file descriptors is waited out.
+    /// Connections that join a session of this endpoint go there and do not appear here, whether this
+    /// is called or not. The others do once their first message was read, or was not one, so that a slow
+    /// client holds up nobody else.
     ///
     /// # Cancel safety
     /// Cancel safe: dropped before it completes, no connection was taken.
     pub async fn accept(&self) -> Option<Incoming> {
         let server = self.inner.server.as_ref()?;
-        loop {
-            let result = tokio::select! {
-                result = server.listener.accept() => result,
-                () = self.inner.closed.wait() => return None,
-            };
-            match result {
-                Ok((tcp, remote)) => {
-                    let acceptor = server.acceptor.clone();
-                    return Some(Incoming {
-                        tcp,
-                        remote,
-                        acceptor,
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+        tokio::select! {
+            biased;
+            () = self.inner.closed.wait() => None,
+            incoming = server.next() => incoming,
         }
     }
 
@@ -169,7 +143,7 @@ impl Endpoint {
     /// [`io::ErrorKind::Unsupported`] when it is not a server, or what the operating system says.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         match &self.inner.server {
-            Some(server) => server.listener.local_addr(),
+            Some(server) => server.local_addr(),
             None => Err(io::ErrorKind::Unsupported.into()),
         }
     }
@@ -182,6 +156,9 @@ impl Endpoint {
     /// Accepts nothing more and closes every session as its own [`Session::close`] would.
     pub fn close(&self) {
         self.inner.closed.set();
+        if let Some(server) = &self.inner.server {
+            server.stop();
+        }
         self.inner.registry.close_all();
     }
 
@@ -193,7 +170,7 @@ impl Endpoint {
         self.inner.registry.wait_idle().await;
     }
 
-    fn new(connector: Option<Connector>, server: Option<Server>, registry: Registry) -> Self {
+    fn new(connector: Option<Connector>, server: Option<Listening>, registry: Registry) -> Self {
         let closed = Closed::default();
         Self {
             inner: Arc::new(Inner {
@@ -205,9 +182,6 @@ impl Endpoint {
         }
     }
 }
-
-/// How long accepting rests after the system refused it (no file descriptors, no memory).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl Closed {
     fn set(&self) {
@@ -224,75 +198,5 @@ impl Closed {
         if !self.is_set() {
             notified.await;
         }
-    }
-}
-
-/// A client's TCP connection before its handshake.
-///
-/// Await it, or call [`accept`](Self::accept), to get a session. Dropping it closes the connection.
-#[derive(Debug)]
-pub struct Incoming {
-    tcp: TcpStream,
-    remote: SocketAddr,
-    acceptor: Acceptor,
-}
-
-impl Incoming {
-    /// The client's address.
-    pub fn remote_address(&self) -> SocketAddr {
-        self.remote
-    }
-
-    /// The address at which it arrived.
-    ///
-    /// # Errors
-    /// What the operating system says when the connection is already gone.
-    pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
-    }
-
-    /// Runs the handshake and starts a session.
-    ///
-    /// # Errors
-    /// [`ConnectError::NotTcpls`] when the client speaks only TLS; all others when there is no
-    /// secure connection at all.
-    ///
-    /// # Cancel safety
-    /// Dropped before it completes, the connection is closed.
-    pub async fn accept(self) -> Result<Session, ConnectError> {
-        self.acceptor.accept(self.tcp).await
-    }
-
-    /// As [`accept`](Self::accept), but a client that speaks only TLS 1.3 gives a plain TLS
-    /// stream: one port serves both.
-    ///
-    /// # Errors
-    /// As [`accept`](Self::accept), without [`ConnectError::NotTcpls`].
-    ///
-    /// # Cancel safety
-    /// Dropped before it completes, the connection is closed.
-    pub async fn accept_or_plain(self) -> Result<Connected, ConnectError> {
-        self.acceptor.accept_or_plain(self.tcp).await
-    }
-
-    /// Reads the client's first message without answering it, to decide by server name,
-    /// application protocols or what it offers.
-    ///
-    /// # Errors
-    /// As [`accept`](Self::accept).
-    ///
-    /// # Cancel safety
-    /// Dropped before it completes, the connection is closed.
-    pub async fn hello(self) -> Result<Hello, ConnectError> {
-        self.acceptor.hello(self.tcp).await
-    }
-}
-
-impl IntoFuture for Incoming {
-    type Output = Result<Session, ConnectError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.accept())
     }
 }

@@ -4,7 +4,9 @@ use std::io;
 use std::time::Duration;
 
 pub use tcpls_core::CloseReason as SessionError;
+use tcpls_core::ConnectionFailure;
 use tcpls_core::crypto::{ConfigError, HandshakeError, KeyError, PlainReason};
+use tcpls_core::wire::hello::join::JoinFailure;
 use thiserror::Error;
 
 /// Why [`Session::open_bi`](crate::Session::open_bi) opened no stream.
@@ -139,6 +141,9 @@ pub enum ConnectError {
     /// the methods that allow plain TLS give a stream instead.
     #[error("the peer does not speak TCPLS: {0}")]
     NotTcpls(PlainReason),
+    /// The connection joined a session that was accepted before, or is about to: there is no new one.
+    #[error("the connection joins an earlier session")]
+    Joined,
     /// The client wants to join a session that this server does not have.
     #[error("the client presented a join token that is not valid here")]
     UnknownToken,
@@ -148,6 +153,54 @@ pub enum ConnectError {
     /// The endpoint was closed.
     #[error("the endpoint is closed")]
     EndpointClosed,
+}
+
+/// Why a connection did not join the session; the session goes on without it.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PathError {
+    /// Only clients open connections (draft 4.2).
+    #[error("only a client opens paths")]
+    NotClient,
+    /// The server has given no token for another connection yet.
+    #[error("the server has given no token for another connection")]
+    NoToken,
+    /// All 255 tokens of the session were used: it takes no further connection (reading A-5).
+    #[error("the tokens of the session are used up")]
+    TokensUsedUp,
+    /// The TCP connection could not be made, or failed during the join.
+    #[error("{0}")]
+    Io(IoError),
+    /// The server did not answer the join in time.
+    #[error("the join was not answered within {0:?}")]
+    TimedOut(Duration),
+    /// Something else answered than the server of this session, or the server refused.
+    #[error(transparent)]
+    NotJoined(JoinFailure),
+    /// The connection was lost before the server was heard on it.
+    #[error("the connection was lost while it joined: {0}")]
+    Lost(ConnectionFailure),
+    /// The random number generator of the TLS configuration failed.
+    #[error("the random number generator failed")]
+    NoRandomness,
+    /// The session is over, or closing.
+    #[error("the session is over: {0}")]
+    SessionLost(SessionError),
+}
+
+impl From<io::Error> for PathError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.into())
+    }
+}
+
+impl From<io::Error> for IoError {
+    fn from(error: io::Error) -> Self {
+        Self {
+            kind: error.kind(),
+            text: error.to_string(),
+        }
+    }
 }
 
 impl From<KeyError> for ConnectError {
@@ -161,10 +214,7 @@ impl From<io::Error> for ConnectError {
         if error.kind() == io::ErrorKind::UnexpectedEof {
             return Self::Closed;
         }
-        Self::Io(IoError {
-            kind: error.kind(),
-            text: error.to_string(),
-        })
+        Self::Io(error.into())
     }
 }
 

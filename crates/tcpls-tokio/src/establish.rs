@@ -9,20 +9,23 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tcpls_core::crypto::{
-    Established, KeyError, Negotiated, RecordOpener, RecordSealer, SessionKeys, TicketStore,
+    Established, KeyError, Negotiated, OpenedRecord, RecordOpener, RecordSealer, SessionKeys,
+    TicketStore,
 };
 use tcpls_core::wire::{ConnectionId, Role, Token};
-use tcpls_core::{ConnectionStart, Session as Core};
+use tcpls_core::{ConnectionHandle, ConnectionStart, Session as Core};
 
-use crate::config::TransportConfig;
-use crate::connection::{Reader, Writer};
+use crate::config::{ClientConfig, ServerConfig, TransportConfig};
+use crate::connection::{Answer, Reader, Writer};
 use crate::connector::Connected;
 use crate::error::ConnectError;
 use crate::io::Transport;
+use crate::join::{Joiner, Member};
 use crate::plain::PlainStream;
 use crate::registry::{Registration, Registry};
 use crate::session::{Handle, Session};
-use crate::shared::{Shared, Timer};
+use crate::shared::{Shared, Socket, Timer};
+use crate::token_table::SessionTokens;
 
 /// What the handshake left behind on its connection.
 pub(crate) struct Handover {
@@ -30,46 +33,60 @@ pub(crate) struct Handover {
     pub(crate) established: Established,
     /// Bytes after the handshake that were already read.
     pub(crate) received: BytesMut,
-    /// At the server, the token that it sent in its `EncryptedExtensions`.
-    pub(crate) sent_token: Option<Token>,
+    pub(crate) side: Side,
+}
+
+/// What each side knows beyond the handshake.
+pub(crate) enum Side {
+    Client(Arc<ClientConfig>),
+    Server(ServerSide),
+}
+
+/// The server's configuration, and the token that it sent in its `EncryptedExtensions`.
+pub(crate) struct ServerSide {
+    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) token: Token,
+    pub(crate) tokens: SessionTokens,
+}
+
+impl Side {
+    fn role(&self) -> Role {
+        match self {
+            Self::Client(_) => Role::Client,
+            Self::Server(_) => Role::Server,
+        }
+    }
+
+    fn transport(&self) -> &TransportConfig {
+        match self {
+            Self::Client(config) => &config.transport,
+            Self::Server(server) => &server.config.transport,
+        }
+    }
 }
 
 /// Goes on with what the handshake agreed on.
-pub(crate) fn start(
-    role: Role,
-    config: &TransportConfig,
-    handover: Handover,
-    registry: &Registry,
-) -> Result<Connected, ConnectError> {
+pub(crate) fn start(handover: Handover, registry: &Registry) -> Result<Connected, ConnectError> {
     Ok(match handover.established.negotiated {
         Negotiated::Plain(reason) => {
+            let role = handover.side.role();
             Connected::Plain(Box::new(PlainStream::new(role, handover, reason)?))
         }
-        Negotiated::Tcpls { .. } => {
-            Connected::Session(start_session(role, config, handover, registry)?)
-        }
+        Negotiated::Tcpls { .. } => Connected::Session(start_session(handover, registry)?),
     })
 }
 
 /// Starts a session on the connection that carried its handshake.
-fn start_session(
-    role: Role,
-    config: &TransportConfig,
-    handover: Handover,
-    registry: &Registry,
-) -> Result<Session, KeyError> {
+fn start_session(handover: Handover, registry: &Registry) -> Result<Session, KeyError> {
     let Handover {
         transport,
-        established,
+        mut established,
         received,
-        sent_token,
+        side,
     } = handover;
-    let token = match established.negotiated {
-        Negotiated::Tcpls { token, .. } => token.or(sent_token),
-        Negotiated::Plain(_) => None,
-    };
-    let mut core = Core::new(role, config.session.clone(), crate::clock::now());
-    if let Some(token) = token {
+    let config = side.transport().session.clone();
+    let mut core = Core::new(side.role(), config, crate::clock::now());
+    if let Some(token) = early_token(&mut established, &side) {
         core.handle_early_token(token);
     }
     let shared = Arc::new(Shared::new(core));
@@ -81,16 +98,35 @@ fn start_session(
         record_sizes: [0; 2],
     };
     let addresses = transport.addresses;
+    let keys = &established.keys;
     let connection = NewConnection {
-        keys: &established.keys,
+        keys,
         start,
         transport,
         received,
+        opener: RecordOpener::new(Arc::clone(&keys.receive), start.id, start.first_received)?,
+        first: None,
+        answer: None,
+        prefix: Vec::new(),
     };
     connection.attach(&shared, &registration)?;
+    let (joiner, supply) = match side {
+        Side::Client(config) => (Joiner::new(&config, &established, &registration), None),
+        Side::Server(server) => {
+            let member = Member {
+                shared: Arc::clone(&shared),
+                registration: Arc::clone(&registration),
+                keys: established.keys.clone(),
+                info: established.info.clone(),
+                random: server.config.random(),
+            };
+            (None, Some(TokenSupply::new(server, Arc::new(member))))
+        }
+    };
     tokio::spawn(run_timer(
         Arc::clone(&shared),
         established.tickets,
+        supply,
         registration,
     ));
     Ok(Session::new(Handle {
@@ -98,42 +134,121 @@ fn start_session(
         info: established.info,
         exporter: established.exporter,
         addresses,
+        joiner,
     }))
 }
 
+/// The token of sequence 1, which both sides know from the handshake.
+fn early_token(established: &mut Established, side: &Side) -> Option<Token> {
+    match (side, &mut established.negotiated) {
+        (Side::Client(_), Negotiated::Tcpls { token, .. }) => token.take(),
+        (Side::Server(server), Negotiated::Tcpls { .. }) => Some(server.token.duplicate()),
+        (_, Negotiated::Plain(_)) => None,
+    }
+}
+
 /// A connection whose records can flow.
-struct NewConnection<'a> {
-    keys: &'a SessionKeys,
-    start: ConnectionStart,
-    transport: Transport,
-    received: BytesMut,
+pub(crate) struct NewConnection<'a> {
+    pub(crate) keys: &'a SessionKeys,
+    pub(crate) start: ConnectionStart,
+    pub(crate) transport: Transport,
+    pub(crate) received: BytesMut,
+    pub(crate) opener: RecordOpener,
+    /// The first record, when it was opened already.
+    pub(crate) first: Option<OpenedRecord>,
+    /// At a client that joins, what is to come before the first record.
+    pub(crate) answer: Option<Answer>,
+    /// What is sent before the first record.
+    pub(crate) prefix: Vec<u8>,
 }
 
 impl NewConnection<'_> {
-    /// Hands the connection to the session and starts its reader and writer.
-    fn attach(
+    /// Hands the connection to the session and starts its reader and writer; `None` when the session
+    /// is over. A connection that joins begins with a Ping each way.
+    pub(crate) fn attach(
         self,
         shared: &Arc<Shared>,
         registration: &Arc<Registration>,
-    ) -> Result<(), KeyError> {
+    ) -> Result<Option<ConnectionHandle>, KeyError> {
         let Self {
             keys,
             start,
             transport,
             received,
+            opener,
+            first,
+            answer,
+            prefix,
         } = self;
-        let opener = RecordOpener::new(Arc::clone(&keys.receive), start.id, start.first_received)?;
         let sealer = RecordSealer::new(Arc::clone(&keys.send), start.id, start.first_sent)?;
         let over = Arc::new(AtomicBool::new(false));
-        let Transport { read, write, .. } = transport;
-        let (handle, writer) = shared.update(|state, now| {
-            let writer = |handle| Arc::new(Writer::new(handle, write, sealer));
-            state.add_connection(start, writer, Arc::clone(&over), now)
+        let Transport {
+            read,
+            write,
+            addresses,
+        } = transport;
+        let socket = Socket {
+            addresses,
+            over: Arc::clone(&over),
+        };
+        let added = shared.update(|state, now| {
+            if state.ended().is_some() {
+                return None;
+            }
+            let writer = |handle| Arc::new(Writer::new(handle, write, sealer, &prefix));
+            let (handle, writer) = state.add_connection(start, socket, writer, now);
+            if let Some(first) = first {
+                state.core.handle_record(handle, first, now);
+            }
+            if start.id != ConnectionId::FIRST {
+                state.core.ping(handle);
+            }
+            Some((handle, writer))
         });
-        let reader = Reader::new(handle, read, opener, received, over);
+        let Some((handle, writer)) = added else {
+            return Ok(None);
+        };
+        let reader = Reader::new(handle, read, opener, received, over).expecting(answer);
         spawn_held(registration, reader.run(Arc::clone(shared)));
         spawn_held(registration, writer.run(Arc::clone(shared), handle));
-        Ok(())
+        Ok(Some(handle))
+    }
+}
+
+/// Keeps the client of one session in tokens, and the tokens in the server's table.
+struct TokenSupply {
+    config: Arc<ServerConfig>,
+    tokens: SessionTokens,
+    member: Arc<Member>,
+}
+
+impl TokenSupply {
+    fn new(server: ServerSide, member: Arc<Member>) -> Self {
+        server.tokens.open(&member);
+        Self {
+            config: server.config,
+            tokens: server.tokens,
+            member,
+        }
+    }
+
+    /// Issues this many tokens, as far as they can be had.
+    fn issue(&mut self, count: u8) {
+        for _ in 0..count {
+            let Ok(token) = self.config.new_token() else {
+                tracing::warn!("no random numbers for a token");
+                return;
+            };
+            // In the table before it can be on its way.
+            let issued = self.member.shared.update(|state, _| {
+                let sequence = state.core.issue_token(token.duplicate()).ok()?;
+                self.tokens.insert(token, sequence).then_some(sequence)
+            });
+            if issued.is_none() {
+                tracing::debug!("a token was not issued");
+                return;
+            }
+        }
     }
 }
 
@@ -146,13 +261,23 @@ fn spawn_held(registration: &Arc<Registration>, task: impl Future<Output = ()> +
     });
 }
 
-/// Runs the session's timers and stores its tickets, until the session is over.
-async fn run_timer(shared: Arc<Shared>, tickets: TicketStore, registration: Arc<Registration>) {
+/// Runs the session's timers, stores its tickets and issues its tokens, until the session is over.
+async fn run_timer(
+    shared: Arc<Shared>,
+    tickets: TicketStore,
+    mut supply: Option<TokenSupply>,
+    registration: Arc<Registration>,
+) {
     let mut sleep = pin!(tokio::time::sleep(Duration::MAX));
     poll_fn(|cx| {
         loop {
-            let (timer, arrived) =
-                shared.update(|state, now| (state.poll_timer(cx, now), state.take_tickets()));
+            let (timer, arrived, wanted) = shared.update(|state, now| {
+                let timer = state.poll_timer(cx, now);
+                (timer, state.take_tickets(), state.take_tokens_wanted())
+            });
+            if let Some(supply) = &mut supply {
+                supply.issue(wanted);
+            }
             for ticket in arrived {
                 if let Err(error) = tickets.store(&ticket) {
                     tracing::debug!(%error, "a session ticket was not stored");

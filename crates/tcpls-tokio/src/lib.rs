@@ -34,13 +34,17 @@ mod endpoint;
 mod error;
 mod establish;
 mod handshake;
+mod incoming;
 mod io;
+mod join;
+mod path;
 mod plain;
 mod recv_stream;
 mod registry;
 mod send_stream;
 mod session;
 mod shared;
+mod token_table;
 
 #[cfg(feature = "aws-lc")]
 use std::sync::Arc;
@@ -48,11 +52,13 @@ use std::sync::Arc;
 pub use acceptor::{Acceptor, Hello};
 pub use config::{ClientConfig, ServerConfig, TransportConfig};
 pub use connector::{Connected, Connector};
-pub use endpoint::{Endpoint, Incoming};
+pub use endpoint::Endpoint;
 pub use error::{
-    ClosedStream, ConnectError, ExportError, InvalidConfig, IoError, OpenError, ReadError,
-    ReadToEndError, SessionError, StoppedError, WriteError,
+    ClosedStream, ConnectError, ExportError, InvalidConfig, IoError, OpenError, PathError,
+    ReadError, ReadToEndError, SessionError, StoppedError, WriteError,
 };
+pub use incoming::Incoming;
+pub use path::{Path, PathEvent, PathEvents};
 pub use plain::PlainStream;
 pub use recv_stream::RecvStream;
 pub use rustls;
@@ -60,8 +66,11 @@ pub use send_stream::SendStream;
 pub use session::Session;
 pub use tcpls_core as core;
 pub use tcpls_core::crypto::{HandshakeInfo, PlainReason, provider};
-pub use tcpls_core::wire::StreamId;
-pub use tcpls_core::{ConnectionStats, SessionConfig, SessionStats, StreamStats};
+pub use tcpls_core::wire::hello::join::JoinFailure;
+pub use tcpls_core::wire::{ConnectionId, StreamId};
+pub use tcpls_core::{
+    ConnectionFailure, ConnectionStats, SessionConfig, SessionStats, StreamStats,
+};
 
 /// The provider to build rustls configurations on: aws-lc-rs, carrying the TCPLS extensions.
 #[cfg(feature = "aws-lc")]

@@ -2,17 +2,21 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
 
 use rustls_pki_types::CertificateDer;
 use tcpls_core::crypto::{Exporter, HandshakeInfo};
 use tcpls_core::wire::StreamId;
-use tcpls_core::{ConnectionStats, SessionStats};
+use tcpls_core::{ConnectionFailure, ConnectionStats, SessionStats};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpSocket, TcpStream};
 
-use crate::error::{ExportError, OpenError, SessionError};
-use crate::io::Addresses;
+use crate::error::{ExportError, OpenError, PathError, SessionError};
+use crate::io::{Addresses, Transport};
+use crate::join::Joiner;
+use crate::path::{Path, PathEvents};
 use crate::recv_stream::RecvStream;
 use crate::send_stream::SendStream;
 use crate::shared::{Shared, Wait};
@@ -79,6 +83,59 @@ impl Session {
         })
         .await?;
         Ok(self.halves(id))
+    }
+
+    /// Opens another TCP connection to `remote`, from the address `local` if one is given, and joins it
+    /// to the session. From then on the session uses it along with the others and outlives any of
+    /// them (draft 4.2).
+    ///
+    /// A session without connections waits for one for its
+    /// [`orphan_timeout`](crate::SessionConfig::orphan_timeout) and goes on where it stopped.
+    ///
+    /// # Errors
+    /// [`PathError`]; the session goes on without this path.
+    ///
+    /// # Cancel safety
+    /// Dropped before it completes, the attempt is given up.
+    pub async fn open_path(
+        &self,
+        remote: SocketAddr,
+        local: Option<IpAddr>,
+    ) -> Result<Path, PathError> {
+        let limit = self.joiner()?.config.transport.handshake_timeout;
+        let tcp = tokio::time::timeout(limit, connect(remote, local))
+            .await
+            .map_err(|_| PathError::TimedOut(limit))??;
+        self.join(Transport::new(tcp)).await
+    }
+
+    /// As [`open_path`](Self::open_path) over a byte stream to the server that the caller brings.
+    ///
+    /// # Errors
+    /// [`PathError`]; the session goes on without this path.
+    ///
+    /// # Cancel safety
+    /// Dropped before it completes, the attempt is given up and `io` is closed.
+    pub async fn join_over<IO>(&self, io: IO) -> Result<Path, PathError>
+    where
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        self.join(Transport::new(io)).await
+    }
+
+    /// The connections of the session that are not over, in the order in which they came.
+    pub fn paths(&self) -> Vec<Path> {
+        let shared = &self.handle.shared;
+        let connections = shared.inspect(|state| state.core.connections().collect::<Vec<_>>());
+        connections
+            .into_iter()
+            .filter_map(|connection| Path::new(shared, connection))
+            .collect()
+    }
+
+    /// Watches connections come and go from now on.
+    pub fn path_events(&self) -> PathEvents {
+        PathEvents::new(self.handle.shared.update(|state, _| state.path_events()))
     }
 
     /// Waits until the session is over and says why.
@@ -196,6 +253,16 @@ impl Session {
         Arc::as_ptr(&self.handle).addr()
     }
 
+    async fn join(&self, transport: Transport) -> Result<Path, PathError> {
+        let shared = &self.handle.shared;
+        let connection = self.joiner()?.join(shared, transport).await?;
+        Path::new(shared, connection).ok_or(PathError::Lost(ConnectionFailure::Eof))
+    }
+
+    fn joiner(&self) -> Result<&Joiner, PathError> {
+        self.handle.joiner.as_ref().ok_or(PathError::NotClient)
+    }
+
     fn halves(&self, id: StreamId) -> (SendStream, RecvStream) {
         (
             SendStream::new(Arc::clone(&self.handle), id),
@@ -213,12 +280,25 @@ impl fmt::Debug for Session {
     }
 }
 
+async fn connect(remote: SocketAddr, local: Option<IpAddr>) -> std::io::Result<TcpStream> {
+    let socket = match remote {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    if let Some(local) = local {
+        socket.bind(SocketAddr::new(local, 0))?;
+    }
+    socket.connect(remote).await
+}
+
 /// What all handles of a session keep alive; the session closes when it is dropped.
 pub(crate) struct Handle {
     pub(crate) shared: Arc<Shared>,
     pub(crate) info: HandshakeInfo,
     pub(crate) exporter: Exporter,
     pub(crate) addresses: Addresses,
+    /// At a client.
+    pub(crate) joiner: Option<Joiner>,
 }
 
 impl fmt::Debug for Handle {

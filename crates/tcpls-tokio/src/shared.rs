@@ -10,13 +10,16 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tcpls_core::wire::StreamId;
+use tcpls_core::wire::{ConnectionId, StreamId};
 use tcpls_core::{
     ConnectionFailure, ConnectionHandle, ConnectionStart, Event, Session as Core, Transmit,
     TransmitState,
 };
+use tokio::sync::broadcast;
 
 use crate::connection::{ReadEnd, Writer};
+use crate::io::Addresses;
+use crate::path::PathEvent;
 use crate::{ReadError, SessionError, WriteError, clock};
 
 /// One session: the state machine and everybody who waits for it.
@@ -34,6 +37,9 @@ impl Shared {
                 accepting: Vec::new(),
                 opening: Vec::new(),
                 closing: Vec::new(),
+                joining: Vec::new(),
+                path_events: None,
+                tokens_wanted: 0,
                 timer: None,
                 armed: None,
                 ended: None,
@@ -145,6 +151,12 @@ pub(crate) struct State {
     accepting: Vec<Waker>,
     opening: Vec<Waker>,
     closing: Vec<Waker>,
+    /// Who waits for a token, or for a connection to be established.
+    joining: Vec<Waker>,
+    /// Who watches connections come and go, once somebody asked.
+    path_events: Option<broadcast::Sender<PathEvent>>,
+    /// Tokens that the client is to get.
+    tokens_wanted: u8,
     timer: Option<Waker>,
     /// When the timer task wakes by itself: it is only disturbed for something earlier.
     armed: Option<Instant>,
@@ -158,8 +170,8 @@ impl State {
     pub(crate) fn add_connection(
         &mut self,
         start: ConnectionStart,
+        socket: Socket,
         writer: impl FnOnce(ConnectionHandle) -> Arc<Writer>,
-        over: Arc<AtomicBool>,
         now: Instant,
     ) -> (ConnectionHandle, Arc<Writer>) {
         let handle = self.core.add_connection(start, now);
@@ -168,9 +180,10 @@ impl State {
             handle,
             Slot {
                 writer: Arc::clone(&writer),
+                addresses: socket.addresses,
                 writer_task: None,
                 reader_task: None,
-                over,
+                over: socket.over,
                 write_failure: None,
             },
         );
@@ -215,6 +228,18 @@ impl State {
         std::mem::take(&mut self.tickets)
     }
 
+    /// How many tokens the client is to get since the last call.
+    pub(crate) fn take_tokens_wanted(&mut self) -> u8 {
+        std::mem::take(&mut self.tokens_wanted)
+    }
+
+    /// Connections that come and go from now on.
+    pub(crate) fn path_events(&mut self) -> broadcast::Receiver<PathEvent> {
+        self.path_events
+            .get_or_insert_with(|| broadcast::Sender::new(PATH_EVENTS))
+            .subscribe()
+    }
+
     /// Waits for `interest` on a stream half.
     pub(crate) fn wait_for_stream<R>(
         &mut self,
@@ -245,6 +270,7 @@ impl State {
             Wait::Accept => &mut self.accepting,
             Wait::Open => &mut self.opening,
             Wait::Closed => &mut self.closing,
+            Wait::Join => &mut self.joining,
         };
         if !list.iter().any(|waker| waker.will_wake(cx.waker())) {
             list.push(cx.waker().clone());
@@ -301,7 +327,24 @@ impl State {
                 self.tickets.push(ticket);
                 wakeups.tasks.extend(self.timer.take());
             }
-            Event::ConnectionClosed { connection, .. } => {
+            Event::TokensWanted(count) => {
+                self.tokens_wanted = self.tokens_wanted.saturating_add(count);
+                wakeups.tasks.extend(self.timer.take());
+            }
+            Event::TokenReceived(_) => wakeups.tasks.append(&mut self.joining),
+            Event::ConnectionEstablished(connection) => {
+                self.tell_path(connection, |id| PathEvent::Established { id });
+                wakeups.tasks.append(&mut self.joining);
+            }
+            Event::ConnectionClosed {
+                connection,
+                failure,
+            } => {
+                self.tell_path(connection, |id| PathEvent::Closed {
+                    id,
+                    reason: failure,
+                });
+                wakeups.tasks.append(&mut self.joining);
                 if let Some(slot) = self.connections.remove(&connection) {
                     slot.over.store(true, Ordering::Release);
                     wakeups.tasks.extend(slot.writer_task);
@@ -313,13 +356,20 @@ impl State {
                 self.ended = Some(reason);
                 self.wake_everybody(wakeups);
             }
-            // Paths and their tokens are not driven from here.
-            Event::PingAcked { .. }
-            | Event::TokenReceived(_)
-            | Event::TokensWanted(_)
-            | Event::ConnectionEstablished(_)
-            | Event::AddressAdded { .. }
-            | Event::AddressRemoved { .. } => {}
+            // Paths are opened by the application.
+            Event::PingAcked { .. } | Event::AddressAdded { .. } | Event::AddressRemoved { .. } => {
+            }
+        }
+    }
+
+    fn tell_path(
+        &self,
+        connection: ConnectionHandle,
+        event: impl FnOnce(ConnectionId) -> PathEvent,
+    ) {
+        if let (Some(events), Some(id)) = (&self.path_events, self.core.connection_id(connection)) {
+            // Nobody need listen.
+            let _listeners = events.send(event(id));
         }
     }
 
@@ -336,6 +386,8 @@ impl State {
         wakeups.tasks.append(&mut self.accepting);
         wakeups.tasks.append(&mut self.opening);
         wakeups.tasks.append(&mut self.closing);
+        wakeups.tasks.append(&mut self.joining);
+        self.path_events = None;
         wakeups.tasks.extend(self.timer.take());
         for wakers in std::mem::take(&mut self.streams).into_values() {
             wakeups.tasks.extend(wakers.read);
@@ -346,9 +398,17 @@ impl State {
     }
 }
 
+/// What a connection brings along.
+pub(crate) struct Socket {
+    pub(crate) addresses: Addresses,
+    /// Tells the reader that the session needs nothing more from it.
+    pub(crate) over: Arc<AtomicBool>,
+}
+
 /// What the state knows of one TCP connection's tasks.
 pub(crate) struct Slot {
     writer: Arc<Writer>,
+    pub(crate) addresses: Addresses,
     pub(crate) writer_task: Option<Waker>,
     reader_task: Option<Waker>,
     /// Tells the reader, which keeps a share, that the session needs nothing more from it.
@@ -356,6 +416,9 @@ pub(crate) struct Slot {
     /// Writing failed; what arrived before is still being read.
     pub(crate) write_failure: Option<ConnectionFailure>,
 }
+
+/// How many events a slow watcher of paths may be behind.
+const PATH_EVENTS: usize = 64;
 
 /// What a task waits for on a stream half.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -372,6 +435,7 @@ pub(crate) enum Wait {
     Accept,
     Open,
     Closed,
+    Join,
 }
 
 /// What the timer task does next.

@@ -132,6 +132,9 @@ pub enum ConnectionFailure {
     /// `bad_record_mac` or `record_overflow`.
     #[error("the peer reported the connection as failed")]
     ReportedByPeer,
+    /// What a client reached with a join is not its session (reading A-20).
+    #[error("the connection did not lead to the session")]
+    NotJoined,
     /// The local side gave the connection up.
     #[error("the connection was given up here")]
     Abandoned,
@@ -151,6 +154,7 @@ impl ConnectionFailure {
             | Self::TimedOut
             | Self::Io
             | Self::ReportedByPeer
+            | Self::NotJoined
             | Self::Abandoned
             | Self::SessionEnded => None,
         }

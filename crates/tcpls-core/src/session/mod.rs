@@ -25,7 +25,7 @@ use crate::{
     AddressError, CloseReason, ConnectionFailure, ConnectionHandle, ConnectionStats, Event, Limit,
     OpenError, OpenedRecord, PeerMisbehaved, RecvStream, SendStream, SessionConfig, SessionStats,
     StreamStats, TimeoutReason, TokenError, Transmit, TransmitState,
-    connection::{Connections, Ping, Pump, Uniqueness},
+    connection::{Connection, Connections, Heard, Ping, Pump, Uniqueness},
     crypto::{self, RecordFault, SealError},
     event::EventQueue,
     number::offset,
@@ -136,7 +136,7 @@ impl Session {
     /// identifier twice ends the session, because it would repeat nonces. A connection that is added to a session on its way out ends with it.
     ///
     /// One that joined carries Ping alone until the peer was heard on it, as long as another connection
-    /// can carry the rest: `ping` it. It is over at once when the peer reported it as failed before
+    /// can carry the rest, so both sides `ping` it; the server adds it with its first record at hand. It is over at once when the peer reported it as failed before
     /// (reading A-15).
     pub fn add_connection(&mut self, start: ConnectionStart, now: Instant) -> ConnectionHandle {
         let (handle, uniqueness) = self.connections.add(start, self.role, &self.config);
@@ -399,6 +399,12 @@ impl Session {
     /// The wire's identifier of a connection, also after it ended.
     pub fn connection_id(&self, c: ConnectionHandle) -> Option<ConnectionId> {
         Some(self.connections.get(c)?.id)
+    }
+
+    /// Whether the peer was heard on a connection, also after it ended.
+    pub fn is_established(&self, c: ConnectionHandle) -> bool {
+        let heard = |connection: &Connection| connection.heard == Heard::Yes;
+        self.connections.get(c).is_some_and(heard)
     }
 
     /// The addresses that the peer advertised and did not withdraw.

@@ -105,11 +105,13 @@ impl Pair {
         })
     }
 
-    /// Adds a connection that joins, beginning with a Ping of the client; returns its index.
+    /// Adds a connection that joins, beginning with a Ping each way; returns its index.
     pub fn join(&mut self, id: ConnectionId, link: LinkConfig) -> usize {
         let index = self.add(id, link, (0, 0));
-        let handle = self.client.connection(index);
-        self.client.session.ping(handle);
+        for host in [&mut self.client, &mut self.server] {
+            let handle = host.connection(index);
+            host.session.ping(handle);
+        }
         index
     }
 

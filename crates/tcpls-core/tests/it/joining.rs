@@ -248,7 +248,7 @@ fn role(client: bool) -> Role {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
-    /// R18, A-13, A-14, A-19: connections join, break and are cut after any byte, down to none at all,
+    /// R10, R18, A-13, A-14, A-19: connections join, break and are cut after any byte, down to none at all,
     /// while both sides send: every byte arrives once and in order, and no nonce repeats, which the
     /// pair checks.
     #[test]

@@ -4,13 +4,14 @@ use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use tcpls_core::crypto::{OpenError, OpenedRecord, RecordOpener};
+use tcpls_core::wire::hello::join::{AnswerReader, AnswerStage, JoinFailure};
 use tcpls_core::{ConnectionFailure, ConnectionHandle};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
@@ -43,6 +44,8 @@ pub(crate) struct Reader {
     /// Buffers that are used up; what was read from them may still be referred to.
     spares: Vec<BytesMut>,
     opened: Vec<OpenedRecord>,
+    /// At a client that joins, until the first protected record.
+    answer: Option<Answer>,
     /// Set when the session needs nothing more from this connection.
     over: Arc<AtomicBool>,
 }
@@ -63,8 +66,15 @@ impl Reader {
             buffer: received,
             spares: Vec::new(),
             opened: Vec::new(),
+            answer: None,
             over,
         }
+    }
+
+    /// Reads the answer to a join before the records.
+    pub(crate) fn expecting(mut self, answer: Option<Answer>) -> Self {
+        self.answer = answer;
+        self
     }
 
     /// Reads until the connection ends, then tells the session how it ended.
@@ -81,6 +91,19 @@ impl Reader {
 
     /// `None` when the session needs nothing more from this connection.
     async fn read_all(&mut self, shared: &Shared) -> Option<ReadEnd> {
+        while let Some(answer) = &mut self.answer {
+            match answer.read(&mut self.buffer) {
+                Ok(AnswerStage::Protected) => self.answer = None,
+                Ok(AnswerStage::Waiting | AnswerStage::Answered) => {
+                    match self.fill_unless_over().await? {
+                        Ok(0) => return Some(ReadEnd::Failed(ConnectionFailure::Eof)),
+                        Ok(_) => {}
+                        Err(error) => return Some(ReadEnd::Failed(failure(&error))),
+                    }
+                }
+                Err(_) => return Some(ReadEnd::Failed(ConnectionFailure::NotJoined)),
+            }
+        }
         loop {
             if let Err(failure) = self.open_buffered(shared) {
                 return Some(failure);
@@ -173,6 +196,29 @@ impl Reader {
             self.spares = Vec::new();
         }
         poll_fn(|cx| poll_probe(&mut self.io, &mut self.buffer, cx)).await
+    }
+}
+
+/// The answer to a join, and where to leave word of what came instead.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) reader: AnswerReader,
+    pub(crate) failure: Arc<OnceLock<JoinFailure>>,
+}
+
+impl Answer {
+    /// Takes what belongs to the answer off the front of `buffer`.
+    pub(crate) fn read(&mut self, buffer: &mut BytesMut) -> Result<AnswerStage, JoinFailure> {
+        match self.reader.read(buffer) {
+            Ok(progress) => {
+                buffer.advance(progress.consumed);
+                Ok(progress.stage)
+            }
+            Err(failure) => {
+                let _first = self.failure.set(failure);
+                Err(failure)
+            }
+        }
     }
 }
 

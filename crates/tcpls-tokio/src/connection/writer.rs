@@ -29,14 +29,25 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(connection: ConnectionHandle, io: WriteIo, sealer: RecordSealer) -> Self {
+    /// `prefix` is sent before the first record.
+    pub(crate) fn new(
+        connection: ConnectionHandle,
+        io: WriteIo,
+        sealer: RecordSealer,
+        prefix: &[u8],
+    ) -> Self {
+        let mut pending = WriteBuffer::new();
+        if !prefix.is_empty() {
+            pending.room(prefix.len()).copy_from_slice(prefix);
+            pending.commit(prefix.len());
+        }
         Self {
             half: Mutex::new(WriteHalf {
                 connection,
                 io,
                 sealer,
                 transmit: Transmit::default(),
-                sealed: WriteBuffer::new(),
+                sealed: pending,
                 stage: Stage::Open,
             }),
         }

@@ -13,5 +13,7 @@ mod common;
 mod ending;
 mod fallback;
 mod identity;
+mod joins;
+mod paths;
 mod refusals;
 mod streams;

@@ -1,0 +1,181 @@
+//! Clients on their way to a server.
+
+use std::future::{Future, IntoFuture};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::AbortHandle;
+
+use crate::acceptor::{Acceptor, Hello};
+use crate::connector::Connected;
+use crate::error::ConnectError;
+use crate::session::Session;
+
+/// Accepts TCP connections in a task of its own until dropped: those that join a session are its, the
+/// others wait for the application.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    listener: Arc<TcpListener>,
+    waiting: Mutex<mpsc::Receiver<Incoming>>,
+    task: AbortHandle,
+}
+
+/// How many clients may be read from at a time; more of them wait in the system's queue.
+const HELLOS: usize = 1024;
+
+/// How many clients may wait for the application to accept them; more are closed.
+const WAITING: usize = 1024;
+
+/// How long accepting rests after the system refused it (no file descriptors, no memory).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+impl Listening {
+    pub(crate) fn new(listener: TcpListener, acceptor: Acceptor) -> Self {
+        let listener = Arc::new(listener);
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let task = tokio::spawn(listen(Arc::clone(&listener), acceptor, sender));
+        Self {
+            listener,
+            waiting: Mutex::new(receiver),
+            task: task.abort_handle(),
+        }
+    }
+
+    /// The next client that joins nothing; `None` once accepting was stopped.
+    pub(crate) async fn next(&self) -> Option<Incoming> {
+        self.waiting.lock().await.recv().await
+    }
+
+    /// Accepts nothing more.
+    pub(crate) fn stop(&self) {
+        self.task.abort();
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+async fn listen(listener: Arc<TcpListener>, acceptor: Acceptor, waiting: mpsc::Sender<Incoming>) {
+    let hellos = Arc::new(Semaphore::new(HELLOS));
+    loop {
+        let Ok(permit) = Arc::clone(&hellos).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((tcp, remote)) => {
+                let (acceptor, waiting) = (acceptor.clone(), waiting.clone());
+                tokio::spawn(receive(tcp, remote, acceptor, waiting, permit));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Reads what a client wants. A connection that joins, or tries to, is done with here.
+async fn receive(
+    tcp: TcpStream,
+    remote: SocketAddr,
+    acceptor: Acceptor,
+    waiting: mpsc::Sender<Incoming>,
+    permit: OwnedSemaphorePermit,
+) {
+    let local = tcp.local_addr().ok();
+    let hello = acceptor.hello(tcp).await;
+    drop(permit);
+    match hello {
+        Err(ConnectError::Joined) => {}
+        Err(error @ ConnectError::UnknownToken) => tracing::debug!(%remote, %error),
+        hello => {
+            let incoming = Incoming {
+                hello,
+                remote,
+                local,
+            };
+            if waiting.try_send(incoming).is_err() {
+                tracing::warn!(%remote, "too many clients wait to be accepted");
+            }
+        }
+    }
+}
+
+/// A client's TCP connection before its handshake.
+///
+/// Await it, or call [`accept`](Self::accept), to get a session. Dropping it closes the connection.
+#[derive(Debug)]
+pub struct Incoming {
+    hello: Result<Hello, ConnectError>,
+    remote: SocketAddr,
+    local: Option<SocketAddr>,
+}
+
+impl Incoming {
+    /// The client's address.
+    pub fn remote_address(&self) -> SocketAddr {
+        self.remote
+    }
+
+    /// The address at which it arrived.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotConnected`] when the connection was gone before it could be told.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.local.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Runs the handshake and starts a session.
+    ///
+    /// # Errors
+    /// [`ConnectError::NotTcpls`] when the client speaks only TLS; all others when there is no
+    /// secure connection at all.
+    ///
+    /// # Cancel safety
+    /// Dropped before it completes, the connection is closed.
+    pub async fn accept(self) -> Result<Session, ConnectError> {
+        self.hello?.accept().await
+    }
+
+    /// As [`accept`](Self::accept), but a client that speaks only TLS 1.3 gives a plain TLS
+    /// stream: one port serves both.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept), without [`ConnectError::NotTcpls`].
+    ///
+    /// # Cancel safety
+    /// Dropped before it completes, the connection is closed.
+    pub async fn accept_or_plain(self) -> Result<Connected, ConnectError> {
+        self.hello?.accept_or_plain().await
+    }
+
+    /// The client's first message, which was not answered, to decide by server name, application
+    /// protocols or what it offers.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    pub fn hello(self) -> Result<Hello, ConnectError> {
+        self.hello
+    }
+}
+
+impl IntoFuture for Incoming {
+    type Output = Result<Session, ConnectError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.accept())
+    }
+}

@@ -1,0 +1,257 @@
+//! The client's side of a join.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::Poll;
+
+use bytes::BytesMut;
+use rustls::crypto::SecureRandom;
+use tcpls_core::crypto::{Established, RecordOpener, SessionKeys};
+use tcpls_core::wire::RecordSequence;
+use tcpls_core::wire::hello::join::{
+    AnswerReader, AnswerStage, CHANGE_CIPHER_SPEC, JoinFailure, JoinOffer, JoinShape, JoinTemplate,
+    size,
+};
+use tcpls_core::{ConnectionFailure, ConnectionHandle, ConnectionStart};
+use tokio::io::AsyncWriteExt;
+
+use super::claim::{Claim, TokenState};
+use super::{JOIN_TIMEOUT, with_random};
+use crate::config::ClientConfig;
+use crate::connection::Answer;
+use crate::error::{PathError, SessionError};
+use crate::establish::NewConnection;
+use crate::handshake;
+use crate::io::Transport;
+use crate::registry::Registration;
+use crate::shared::{Shared, Wait};
+
+/// What it takes to join more connections to a session, at the client.
+pub(crate) struct Joiner {
+    pub(crate) config: Arc<ClientConfig>,
+    keys: SessionKeys,
+    template: JoinTemplate,
+    registration: Weak<Registration>,
+}
+
+impl Joiner {
+    /// `None` when the session's hello is no template for others.
+    pub(crate) fn new(
+        config: &Arc<ClientConfig>,
+        established: &Established,
+        registration: &Arc<Registration>,
+    ) -> Option<Self> {
+        let hello = established.client_hello.as_deref()?;
+        let facts = established.info.session_facts();
+        let template = JoinTemplate::new(hello, config.transport.codec, facts);
+        let template = template
+            .inspect_err(|error| tracing::warn!(%error, "no connection can join this session"))
+            .ok()?;
+        Some(Self {
+            config: Arc::clone(config),
+            keys: established.keys.clone(),
+            template,
+            registration: Arc::downgrade(registration),
+        })
+    }
+
+    /// Joins `transport` to the session with a token of its own.
+    ///
+    /// While another connection lives, the hello looks like a resumption and a padded Ping follows it at
+    /// once. Without one, nothing is sealed before the server answered, so that a network that swallows
+    /// hellos costs no token (readings ).
+    pub(crate) async fn join(
+        &self,
+        shared: &Arc<Shared>,
+        transport: Transport,
+    ) -> Result<ConnectionHandle, PathError> {
+        let claim = match tokio::time::timeout(JOIN_TIMEOUT, Claim::wait(shared)).await {
+            Ok(claim) => claim?,
+            Err(_) => return Err(PathError::NoToken),
+        };
+        tokio::time::timeout(JOIN_TIMEOUT, self.join_with(shared, claim, transport))
+            .await
+            .unwrap_or(Err(PathError::TimedOut(JOIN_TIMEOUT)))
+    }
+
+    async fn join_with(
+        &self,
+        shared: &Arc<Shared>,
+        mut claim: Claim,
+        mut transport: Transport,
+    ) -> Result<ConnectionHandle, PathError> {
+        let alone = shared.inspect(|state| state.core.connections().next().is_none());
+        let shape = if alone {
+            JoinShape::Full
+        } else {
+            JoinShape::Resumption
+        };
+        let random = self.config.random;
+        let (offer, mut prefix) = self.hello(shape, &claim, random)?;
+        let failure = Arc::new(OnceLock::new());
+        let mut answer = Answer {
+            reader: AnswerReader::new(offer),
+            failure: Arc::clone(&failure),
+        };
+        let mut received = BytesMut::new();
+        if shape == JoinShape::Full {
+            transport.write.write_all(&prefix).await?;
+            transport.write.flush().await?;
+            prefix.clear();
+            wait_for_answer(&mut answer, &mut claim, &mut transport, &mut received).await?;
+        }
+        prefix.extend_from_slice(&CHANGE_CIPHER_SPEC);
+        let joining = self.attach(shared, claim, transport, (received, answer, prefix, shape))?;
+        joining.wait(&failure).await
+    }
+
+    /// The hello of this shape with this token.
+    fn hello(
+        &self,
+        shape: JoinShape,
+        claim: &Claim,
+        random: &dyn SecureRandom,
+    ) -> Result<(JoinOffer, Vec<u8>), PathError> {
+        let token = claim.token.as_ref().ok_or(PathError::NoToken)?;
+        let mut hello = Vec::new();
+        let offer = with_random(random, |random| {
+            self.template
+                .hello(shape, token.as_token_ref(), random, &mut hello)
+        });
+        Ok((offer.ok_or(PathError::NoRandomness)?, hello))
+    }
+
+    /// Hands the connection to the session: from here on its token is spent.
+    fn attach(
+        &self,
+        shared: &Arc<Shared>,
+        mut claim: Claim,
+        transport: Transport,
+        (received, answer, prefix, shape): (BytesMut, Answer, Vec<u8>, JoinShape),
+    ) -> Result<Joining, PathError> {
+        let over = || PathError::SessionLost(end_of(shared));
+        let registration = self.registration.upgrade().ok_or_else(over)?;
+        let id = claim.sequence.connection_id();
+        let suite = self.template.suite();
+        let first = with_random(self.config.random, |random| {
+            size::client_first(shape, suite, random)
+        });
+        let second = match shape {
+            JoinShape::Resumption => size::client_second(suite),
+            JoinShape::Full => 0,
+        };
+        let start = ConnectionStart {
+            record_sizes: [first.ok_or(PathError::NoRandomness)?, second],
+            ..ConnectionStart::joined(id)
+        };
+        let keys = Arc::clone(&self.keys.receive);
+        let no_key = |_| PathError::Lost(ConnectionFailure::Abandoned);
+        let opener = RecordOpener::new(keys, id, RecordSequence::ZERO).map_err(no_key)?;
+        let connection = NewConnection {
+            keys: &self.keys,
+            start,
+            transport,
+            received,
+            opener,
+            first: None,
+            answer: Some(answer),
+            prefix,
+        };
+        let attached = connection.attach(shared, &registration).map_err(no_key)?;
+        let connection = attached.ok_or_else(over)?;
+        // The session has the connection, and knows its token as spent.
+        claim.token = None;
+        claim.state = TokenState::InSession;
+        Ok(Joining {
+            shared: Arc::clone(shared),
+            connection,
+            established: false,
+        })
+    }
+}
+
+impl fmt::Debug for Joiner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Joiner").finish_non_exhaustive()
+    }
+}
+
+/// Reads until the server has answered the hello, which spends the token.
+async fn wait_for_answer(
+    answer: &mut Answer,
+    claim: &mut Claim,
+    transport: &mut Transport,
+    received: &mut BytesMut,
+) -> Result<(), PathError> {
+    loop {
+        match answer.read(received) {
+            Ok(AnswerStage::Waiting) => {}
+            Ok(AnswerStage::Answered | AnswerStage::Protected) => {
+                claim.state = TokenState::Spent;
+                return Ok(());
+            }
+            Err(failure) => {
+                // What is not even TLS is not the server's answer.
+                if !matches!(failure, JoinFailure::NotTls(_)) {
+                    claim.state = TokenState::Spent;
+                }
+                return Err(PathError::NotJoined(failure));
+            }
+        }
+        if handshake::read(transport, received).await? == 0 {
+            return Err(PathError::Lost(ConnectionFailure::Eof));
+        }
+    }
+}
+
+/// A connection of the session on which the server was not heard yet; given up when dropped before.
+struct Joining {
+    shared: Arc<Shared>,
+    connection: ConnectionHandle,
+    established: bool,
+}
+
+impl Joining {
+    /// Waits until the server is heard.
+    async fn wait(
+        mut self,
+        failure: &OnceLock<JoinFailure>,
+    ) -> Result<ConnectionHandle, PathError> {
+        let connection = self.connection;
+        poll_fn(|cx| {
+            self.shared.update(|state, _| {
+                if state.core.is_established(connection) {
+                    return Poll::Ready(Ok(()));
+                }
+                if state.connections.contains_key(&connection) {
+                    return state.wait_for_session(Wait::Join, cx);
+                }
+                Poll::Ready(Err(match (failure.get(), state.ended()) {
+                    (Some(failure), _) => PathError::NotJoined(*failure),
+                    (None, Some(reason)) => PathError::SessionLost(*reason),
+                    (None, None) => PathError::Lost(ConnectionFailure::Eof),
+                }))
+            })
+        })
+        .await?;
+        self.established = true;
+        Ok(connection)
+    }
+}
+
+impl Drop for Joining {
+    fn drop(&mut self) {
+        if !self.established {
+            let connection = self.connection;
+            self.shared.update(|state, now| {
+                let failure = ConnectionFailure::Abandoned;
+                state.core.handle_failure(connection, failure, now);
+            });
+        }
+    }
+}
+
+fn end_of(shared: &Shared) -> SessionError {
+    shared.inspect(|state| state.ended().copied().unwrap_or(SessionError::LocalClose))
+}

@@ -1,0 +1,130 @@
+//! Paths: the TCP connections of a session, as the application sees them.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tcpls_core::ConnectionFailure;
+use tcpls_core::wire::ConnectionId;
+use tcpls_core::{ConnectionHandle, ConnectionStats};
+use tokio::sync::broadcast;
+
+use crate::io::Addresses;
+use crate::shared::Shared;
+
+/// One TCP connection of a session.
+///
+/// Cheap to clone. It does not keep the session open, and its counters stay readable after its end.
+#[derive(Clone)]
+pub struct Path {
+    shared: Arc<Shared>,
+    connection: ConnectionHandle,
+    id: ConnectionId,
+    addresses: Addresses,
+}
+
+impl Path {
+    /// The path of a connection that is not over; `None` for others.
+    pub(crate) fn new(shared: &Arc<Shared>, connection: ConnectionHandle) -> Option<Self> {
+        shared.inspect(|state| {
+            Some(Self {
+                shared: Arc::clone(shared),
+                connection,
+                id: state.core.connection_id(connection)?,
+                addresses: state.connections.get(&connection)?.addresses,
+            })
+        })
+    }
+
+    /// Its Connection ID, which no other connection of the session ever has (draft 4.2.1).
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// The peer's address, over TCP.
+    pub fn remote_address(&self) -> Option<SocketAddr> {
+        self.addresses.remote
+    }
+
+    /// The local address, over TCP.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.addresses.local
+    }
+
+    /// Counters so far.
+    pub fn stats(&self) -> ConnectionStats {
+        let stats = |connection| {
+            self.shared
+                .inspect(|state| state.core.connection_stats(connection))
+        };
+        stats(self.connection).unwrap_or_default()
+    }
+
+    /// Whether it is over.
+    pub fn is_closed(&self) -> bool {
+        self.shared
+            .inspect(|state| !state.connections.contains_key(&self.connection))
+    }
+
+    /// Gives the connection up: what it carried and the peer did not acknowledge goes out on others.
+    /// Without others the session waits for one, if it can get one (reading A-19).
+    pub fn close(&self) {
+        self.shared.update(|state, now| {
+            let failure = ConnectionFailure::Abandoned;
+            state.core.handle_failure(self.connection, failure, now);
+        });
+    }
+}
+
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Path")
+            .field("id", &self.id.as_u32())
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A path that came or went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PathEvent {
+    /// A connection joined and the peer was heard on it.
+    Established {
+        /// Its Connection ID.
+        id: ConnectionId,
+    },
+    /// A connection is over; before it was established, its join failed.
+    Closed {
+        /// Its Connection ID.
+        id: ConnectionId,
+        /// `None` at the orderly end of the session.
+        reason: Option<ConnectionFailure>,
+    },
+    /// The watcher was too slow: this many events were missed.
+    Lagged(u64),
+}
+
+/// The paths of a session that come and go.
+#[derive(Debug)]
+pub struct PathEvents {
+    events: broadcast::Receiver<PathEvent>,
+}
+
+impl PathEvents {
+    pub(crate) fn new(events: broadcast::Receiver<PathEvent>) -> Self {
+        Self { events }
+    }
+
+    /// Waits for the next event; `None` once the session is over.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn recv(&mut self) -> Option<PathEvent> {
+        match self.events.recv().await {
+            Ok(event) => Some(event),
+            Err(broadcast::error::RecvError::Lagged(missed)) => Some(PathEvent::Lagged(missed)),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}

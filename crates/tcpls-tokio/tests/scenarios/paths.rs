@@ -1,0 +1,209 @@
+//! Sessions over several connections that come and go.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::common::{Identity, SERVER_NAME, pattern};
+use crate::joins::{Peers, joined, killable};
+use tcpls_tokio::{
+    ConnectionFailure, Endpoint, PathError, PathEvent, SessionConfig, SessionError, TransportConfig,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
+
+/// Sends `data` on a new stream of `from` and reads it at `to`.
+async fn transfer(from: &tcpls_tokio::Session, to: &tcpls_tokio::Session, data: Vec<u8>) {
+    let (mut send, _recv) = from.open_bi().await.unwrap();
+    let copy = data.clone();
+    let writing = tokio::spawn(async move {
+        send.write_all(&copy).await.unwrap();
+        send.finish().unwrap();
+        send.stopped().await.unwrap();
+    });
+    let (_send, mut recv) = to.accept_bi().await.unwrap();
+    assert!(recv.read_to_end(1 << 30).await.unwrap() == data);
+    writing.await.unwrap();
+}
+
+/// R10, R18, R21, R22, A-14: a transfer in both directions survives the connection that the session began on.
+#[tokio::test]
+async fn streams_survive_the_first_connection() {
+    let (near, far, relay) = killable();
+    let peers = Peers::over(near, far, TransportConfig::default()).await;
+    let path = peers.join().await.unwrap();
+    assert_eq!(path.id().as_u32(), 1);
+    let (up, down) = (pattern(1, 6 << 20), pattern(2, 6 << 20));
+    let (near, far) = (peers.client.paths(), peers.server.paths());
+    let kill = async {
+        let moved = |path: &tcpls_tokio::Path| path.stats().bytes_received > 1 << 20;
+        while !moved(&near[0]) || !moved(&far[0]) {
+            tokio::task::yield_now().await;
+        }
+        relay.abort();
+    };
+    tokio::join!(
+        transfer(&peers.client, &peers.server, up),
+        transfer(&peers.server, &peers.client, down),
+        kill
+    );
+    for (session, path) in [(&peers.client, &near[0]), (&peers.server, &far[0])] {
+        while !path.is_closed() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(session.stats().bytes_retransmitted > 0);
+        assert_eq!((session.paths().len(), session.stats().connections), (1, 2));
+    }
+    transfer(&peers.client, &peers.server, pattern(3, 100_000)).await;
+}
+
+/// R18, A-19: break before make: a session that lost its only connection goes on with the next one.
+#[tokio::test]
+async fn a_session_without_connections_goes_on_with_the_next() {
+    let (near, far, relay) = killable();
+    let peers = Peers::over(near, far, TransportConfig::default()).await;
+    let (mut send, _recv) = peers.client.open_bi().await.unwrap();
+    let data = pattern(5, 3 << 20);
+    let copy = data.clone();
+    let writing = tokio::spawn(async move {
+        send.write_all(&copy).await.unwrap();
+        send.finish().unwrap();
+    });
+    let (_far_send, mut recv) = peers.server.accept_bi().await.unwrap();
+    let first = recv.read_chunk(1000).await.unwrap().unwrap();
+    relay.abort();
+    while !peers.client.paths().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(peers.client.close_reason(), None);
+    peers.join().await.unwrap();
+    let rest = recv.read_to_end(1 << 30).await.unwrap();
+    assert!([&first[..], &rest].concat() == data);
+    writing.await.unwrap();
+}
+
+/// without a connection the session waits for its time, and is lost then.
+#[tokio::test(start_paused = true)]
+async fn a_session_without_connections_is_lost_in_the_end() {
+    let (near, far, relay) = killable();
+    let peers = Peers::over(near, far, TransportConfig::default()).await;
+    let start = tokio::time::Instant::now();
+    relay.abort();
+    let lost = |error| matches!(error, SessionError::Lost(ConnectionFailure::Eof));
+    assert!(lost(peers.client.closed().await));
+    assert!(lost(peers.server.closed().await));
+    assert_eq!(start.elapsed().as_secs(), 30);
+    assert!(matches!(
+        peers.join().await.unwrap_err(),
+        PathError::SessionLost(SessionError::Lost(_))
+    ));
+}
+
+/// A TCP relay to `to`, until it is killed.
+async fn tcp_relay(to: SocketAddr) -> (SocketAddr, AbortHandle) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let task = tokio::spawn(async move {
+        let (mut near, _) = listener.accept().await.unwrap();
+        let mut far = TcpStream::connect(to).await.unwrap();
+        drop(listener);
+        let _end = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+    });
+    (address, task.abort_handle())
+}
+
+/// R12, R14, R18, A-25: over TCP, through the endpoint, whose `accept` shows the session alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn paths_are_opened_over_tcp() {
+    let identity = Identity::generate();
+    let server = Endpoint::server(identity.server_config(), ([127, 0, 0, 1], 0).into()).unwrap();
+    let client = Endpoint::client(identity.client_config());
+    let address = server.local_addr().unwrap();
+    let (relayed, relay) = tcp_relay(address).await;
+    let accept = async { server.accept().await.unwrap().await.unwrap() };
+    let (near, far) = tokio::join!(client.connect(relayed, SERVER_NAME), accept);
+    let near = near.unwrap();
+    let mut events = near.path_events();
+    let local = IpAddr::from(Ipv4Addr::new(127, 0, 0, 2));
+    let path = near.open_path(address, Some(local)).await.unwrap();
+    assert_eq!(path.local_address().unwrap().ip(), local);
+    assert_eq!(path.remote_address(), Some(address));
+    let id = path.id();
+    assert_eq!(events.recv().await, Some(PathEvent::Established { id }));
+    transfer(&near, &far, pattern(7, 1 << 20)).await;
+    relay.abort();
+    transfer(&far, &near, pattern(8, 1 << 20)).await;
+    let closed = events.recv().await.unwrap();
+    assert!(matches!(closed, PathEvent::Closed { id, .. } if id.as_u32() == 0));
+    path.close();
+    assert!(path.is_closed());
+    assert!(near.paths().is_empty());
+    let last = near.open_path(address, None).await.unwrap();
+    transfer(&near, &far, pattern(9, 1 << 20)).await;
+    assert!(last.stats().bytes_sent > 1 << 20);
+    let none = tokio::time::timeout(Duration::from_millis(50), server.accept()).await;
+    assert!(none.is_err(), "joins do not surface");
+    assert_eq!(
+        far.open_path(address, None).await.unwrap_err(),
+        PathError::NotClient
+    );
+    near.close();
+    assert_eq!(far.closed().await, SessionError::PeerClose);
+    client.wait_idle().await;
+    server.wait_idle().await;
+}
+
+/// A-17, R29: `close_notify` goes both ways on every connection.
+#[tokio::test]
+async fn a_session_says_goodbye_on_all_its_connections() {
+    let peers = Peers::new(TransportConfig::default()).await;
+    peers.join().await.unwrap();
+    peers.join().await.unwrap();
+    assert_eq!(peers.server.paths().len(), 3);
+    let mut events = peers.client.path_events();
+    let data = pattern(4, 2 << 20);
+    let (mut send, _recv) = peers.client.open_bi().await.unwrap();
+    send.write_all(&data).await.unwrap();
+    send.finish().unwrap();
+    peers.client.close();
+    let (_send, mut recv) = peers.server.accept_bi().await.unwrap();
+    assert!(recv.read_to_end(1 << 30).await.unwrap() == data);
+    assert_eq!(peers.client.closed().await, SessionError::LocalClose);
+    assert_eq!(peers.server.closed().await, SessionError::PeerClose);
+    for _ in 0..3 {
+        let event = events.recv().await.unwrap();
+        assert!(
+            matches!(event, PathEvent::Closed { reason: None, .. }),
+            "{event:?}"
+        );
+    }
+    assert_eq!(events.recv().await, None);
+    joined(&peers);
+}
+
+/// R47: 255 connections join a session, one after the other, and then no more.
+#[tokio::test]
+async fn a_session_takes_255_connections() {
+    let peers = Peers::new(TransportConfig::default()).await;
+    for expected in 1..=255 {
+        let path = peers.join().await.unwrap();
+        assert_eq!(path.id().as_u32(), expected);
+        path.close();
+    }
+    assert_eq!(peers.join().await.unwrap_err(), PathError::TokensUsedUp);
+    transfer(&peers.client, &peers.server, pattern(1, 10_000)).await;
+}
+
+/// R13: the server's tokens bound how many connections there are at a time.
+#[tokio::test(start_paused = true)]
+async fn connections_are_bounded_by_tokens() {
+    let mut transport = TransportConfig::default();
+    let mut session = SessionConfig::new();
+    session.connections(3);
+    transport.session(session);
+    let peers = Peers::new(transport).await;
+    let path = peers.join().await.unwrap();
+    peers.join().await.unwrap();
+    assert_eq!(peers.join().await.unwrap_err(), PathError::NoToken);
+    path.close();
+    peers.join().await.unwrap();
+}
