@@ -20,7 +20,8 @@ use crate::session::Session;
 ///
 /// Cheap to clone; all clones are the same endpoint. Sessions outlive it: use
 /// [`wait_idle`](Self::wait_idle) before the runtime ends, so that what they still have to send
-/// is sent.
+/// is sent. Only connections that join a session need the server's endpoint: it accepts them, in a task
+/// of its own, until it is closed or dropped.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     inner: Arc<Inner>,

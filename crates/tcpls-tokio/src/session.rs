@@ -123,10 +123,15 @@ impl Session {
         self.join(Transport::new(io)).await
     }
 
-    /// The connections of the session that are not over, in the order in which they came.
+    /// The connections of the session on which the peer was heard and that are not over, in the order
+    /// in which they came.
     pub fn paths(&self) -> Vec<Path> {
         let shared = &self.handle.shared;
-        let connections = shared.inspect(|state| state.core.connections().collect::<Vec<_>>());
+        let connections = shared.inspect(|state| {
+            let core = &state.core;
+            let established = |connection: &_| core.is_established(*connection);
+            core.connections().filter(established).collect::<Vec<_>>()
+        });
         connections
             .into_iter()
             .filter_map(|connection| Path::new(shared, connection))

@@ -130,7 +130,8 @@ mod tests {
         Token::from_bytes([value; 32])
     }
 
-    /// a token is found once, and not after its session.
+    /// a token is found once and not after its session, and lets nobody in when the
+    /// handshake failed that it belongs to.
     #[tokio::test]
     async fn a_token_is_found_once() {
         let table = TokenTable::default();

@@ -7,7 +7,7 @@ use crate::common::{Identity, pattern, server_name};
 use tcpls_tokio::{
     Acceptor, ConnectError, Connector, JoinFailure, Path, PathError, Session, TransportConfig,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::task::AbortHandle;
 
 /// Two ends of a session, and where further connections are accepted.
@@ -183,6 +183,78 @@ async fn a_silent_join_ends_after_three_seconds() {
     peers.is_unhurt().await;
 }
 
+/// a token is good under the name that its session was made with, and no other.
+#[tokio::test]
+async fn a_token_is_good_under_one_name() {
+    let peers = Peers::new(TransportConfig::default()).await;
+    let (mut hello, _far, joining) = peers.captured().await;
+    let name = crate::common::SERVER_NAME.as_bytes();
+    let at = hello.windows(name.len()).position(|window| window == name);
+    hello[at.unwrap()] ^= 1;
+    let (answer, error) = peers.show(&hello).await;
+    assert!(matches!(error, ConnectError::UnknownToken), "{error}");
+    assert_eq!(answer, ILLEGAL_PARAMETER);
+    peers.is_unhurt().await;
+    joining.abort();
+}
+
+/// Passes bytes on and keeps a copy.
+async fn tee(mut from: ReadHalf<DuplexStream>, mut to: WriteHalf<DuplexStream>) -> Vec<u8> {
+    let (mut all, mut some) = (Vec::new(), vec![0; 4096]);
+    while let Ok(count @ 1..) = from.read(&mut some).await {
+        all.extend_from_slice(&some[..count]);
+        if to.write_all(&some[..count]).await.is_err() {
+            break;
+        }
+    }
+    all
+}
+
+/// The lengths of the protected records in `bytes`, without what protects them.
+fn protected(mut bytes: &[u8]) -> Vec<usize> {
+    let mut lengths = Vec::new();
+    while let [kind, _, _, high, low, rest @ ..] = bytes {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        if *kind == 23 {
+            lengths.push(length - 17);
+        }
+        bytes = &rest[length..];
+    }
+    lengths
+}
+
+/// A-20, R23: while another connection lives, a join has the records of a resumption with early data:
+/// early data, then `EndOfEarlyData` and `Finished` from the client, `EncryptedExtensions` and
+/// `Finished` from the server.
+#[tokio::test]
+async fn a_join_has_the_records_of_a_resumption() {
+    let peers = Peers::new(TransportConfig::default()).await;
+    let (near, near_far) = tokio::io::duplex(64 * 1024);
+    let (far_near, far) = tokio::io::duplex(64 * 1024);
+    let (near_read, near_write) = tokio::io::split(near_far);
+    let (far_read, far_write) = tokio::io::split(far_near);
+    let up = tokio::spawn(tee(near_read, far_write));
+    let down = tokio::spawn(tee(far_read, near_write));
+    let accept = peers.acceptor.accept(far);
+    let (path, _joined) = tokio::join!(peers.client.join_over(near), accept);
+    let stats = |session: &Session| session.paths()[1].stats();
+    while stats(&peers.client).records_sent < 2 || stats(&peers.server).records_received < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        path.as_ref().unwrap();
+        peers.client.ping();
+    }
+    peers.client.close();
+    peers.client.closed().await;
+    peers.server.closed().await;
+    let (up, down) = (up.await.unwrap(), down.await.unwrap());
+    assert_eq!(record_types(&up)[..4], [22, 20, 23, 23]);
+    assert_eq!(record_types(&down)[..3], [22, 20, 23]);
+    let (up, down) = (protected(&up), protected(&down));
+    assert!((128..640).contains(&up[0]), "{up:?}");
+    // With SHA-384.
+    assert_eq!((up[1], down[0]), (4 + 4 + 48, 4 + 2 + 4 + 4 + 48));
+}
+
 /// the token names the connection, whichever gets in first.
 #[tokio::test]
 async fn the_token_names_the_connection() {
@@ -290,9 +362,9 @@ async fn joins_at_once_after_the_handshake_get_in() {
     }
 }
 
-/// what waits for a handshake that fails is refused.
+/// a token goes with its session.
 #[tokio::test]
-async fn joins_of_a_failed_handshake_are_refused() {
+async fn a_token_does_not_outlive_its_session() {
     let peers = Peers::new(TransportConfig::default()).await;
     let (hello, _far, joining) = peers.captured().await;
     drop(peers.server);

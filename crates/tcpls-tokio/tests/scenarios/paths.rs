@@ -152,6 +152,67 @@ async fn paths_are_opened_over_tcp() {
     server.wait_idle().await;
 }
 
+/// R21, A-14: TCP's reset of one connection in the middle of a transfer, as a middlebox sends it to both
+/// ends, moves it to another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_moves_a_transfer() {
+    let identity = Identity::generate();
+    let server = Endpoint::server(identity.server_config(), ([127, 0, 0, 1], 0).into()).unwrap();
+    let client = Endpoint::client(identity.client_config());
+    let address = server.local_addr().unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let relayed = listener.local_addr().unwrap();
+    let relay = tokio::spawn(async move {
+        let (near, _) = listener.accept().await.unwrap();
+        let far = TcpStream::connect(address).await.unwrap();
+        let (mut up, mut down) = (vec![0; 16_384], vec![0; 16_384]);
+        let mut moved = 0;
+        while moved < 3 << 20 {
+            tokio::select! {
+                ready = near.readable() => {
+                    ready.unwrap();
+                    moved += forward(&near, &far, &mut up).await;
+                }
+                ready = far.readable() => {
+                    ready.unwrap();
+                    moved += forward(&far, &near, &mut down).await;
+                }
+            }
+        }
+        for side in [near, far] {
+            side.set_zero_linger().unwrap();
+        }
+    });
+    let accept = async { server.accept().await.unwrap().await.unwrap() };
+    let (near, far) = tokio::join!(client.connect(relayed, SERVER_NAME), accept);
+    let near = near.unwrap();
+    let first = near.paths().remove(0);
+    near.open_path(address, None).await.unwrap();
+    tokio::join!(
+        transfer(&near, &far, pattern(1, 12 << 20)),
+        transfer(&far, &near, pattern(2, 12 << 20))
+    );
+    relay.await.unwrap();
+    while !first.is_closed() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(near.stats().bytes_retransmitted > 0 || far.stats().bytes_retransmitted > 0);
+    assert_eq!(near.paths().len(), 1);
+}
+
+/// Moves what is there.
+async fn forward(from: &TcpStream, to: &TcpStream, space: &mut [u8]) -> usize {
+    let Ok(count) = from.try_read(space) else {
+        return 0;
+    };
+    let mut rest = &space[..count];
+    while !rest.is_empty() {
+        to.writable().await.unwrap();
+        rest = &rest[to.try_write(rest).unwrap_or(0)..];
+    }
+    count
+}
+
 /// A-17, R29: `close_notify` goes both ways on every connection.
 #[tokio::test]
 async fn a_session_says_goodbye_on_all_its_connections() {
