@@ -15,7 +15,8 @@ pub enum Event {
     /// [`Session::accept_bi`](crate::Session::accept_bi) has at least one stream; reported again
     /// after it was found empty.
     StreamIncoming,
-    /// [`Session::open_bi`](crate::Session::open_bi) returned `Blocked` and may now succeed.
+    /// [`Session::open_bi`](crate::Session::open_bi) returned `Blocked` and may now succeed, or fail
+    /// with [`OpenError::StreamLimit`](crate::OpenError::StreamLimit).
     StreamsAvailable,
     /// The stream has bytes, or its end; reported again after a read call.
     Readable(StreamId),

@@ -250,7 +250,7 @@ impl Session {
     /// but a stream that was not finished never ends for the peer and keeps counting against the limit
     /// (reading A-34 d).
     pub fn drop_send(&mut self, stream: StreamId) {
-        self.streams.drop_send(stream);
+        self.streams.drop_send(stream, &mut self.events);
     }
 
     /// Command: the application gave up its handle of the receiving half: as [`RecvStream::stop`].

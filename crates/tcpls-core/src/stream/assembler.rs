@@ -64,7 +64,7 @@ impl Assembler {
         let before = self.received;
         let len = arrival.data.len();
         let kept = self.insert_ahead(arrival);
-        self.move_ready();
+        self.move_ready(arrival.copy_below);
         Inserted {
             in_order: length(self.received - before),
             duplicate: len - kept,
@@ -169,7 +169,7 @@ impl Assembler {
         kept
     }
 
-    fn move_ready(&mut self) {
+    fn move_ready(&mut self, copy_below: usize) {
         while let Some(entry) = self
             .ahead
             .first_entry()
@@ -178,8 +178,12 @@ impl Assembler {
             let piece = entry.remove();
             self.ahead_cost -= piece.len() + AHEAD_OVERHEAD;
             self.received += offset(piece.len());
-            self.close_gathered();
-            self.ready.push_back(piece);
+            if piece.len() < copy_below {
+                self.gather(&piece);
+            } else {
+                self.close_gathered();
+                self.ready.push_back(piece);
+            }
         }
     }
 

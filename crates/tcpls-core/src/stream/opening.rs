@@ -140,11 +140,17 @@ impl Opening {
         Ok(OpenedForPeer { streams, news })
     }
 
-    /// The application left its half of this stream unfinished.
-    pub(crate) fn on_abandoned(&mut self, id: StreamId) {
-        if id.initiator() == self.role {
-            self.abandoned += 1;
+    /// The application left its half of this stream unfinished; returns whether that ends the
+    /// waiting for a stream to open, because none can any more.
+    pub(crate) fn on_abandoned(&mut self, id: StreamId) -> News {
+        if id.initiator() != self.role {
+            return News::None;
         }
+        self.abandoned += 1;
+        if self.abandoned < self.own.limit {
+            return News::None;
+        }
+        self.stop_waiting()
     }
 
     /// The stream is finished in both directions and acknowledged; returns whether that ends the
@@ -155,11 +161,7 @@ impl Opening {
             return News::None;
         }
         self.own.counted -= 1;
-        if std::mem::replace(&mut self.opener, Opener::Idle) == Opener::Waiting {
-            News::Some
-        } else {
-            News::None
-        }
+        self.stop_waiting()
     }
 
     /// Whether the stream was ever opened.
@@ -175,5 +177,13 @@ impl Opening {
     /// How many streams each side ever opened: this one, the peer.
     pub(crate) fn opened(&self) -> (u32, u32) {
         (self.own.next, self.peer.next)
+    }
+
+    fn stop_waiting(&mut self) -> News {
+        if std::mem::replace(&mut self.opener, Opener::Idle) == Opener::Waiting {
+            News::Some
+        } else {
+            News::None
+        }
     }
 }

@@ -182,11 +182,13 @@ impl Streams {
         }
     }
 
-    pub(crate) fn drop_send(&mut self, id: StreamId) {
+    pub(crate) fn drop_send(&mut self, id: StreamId, events: &mut EventQueue) {
         if let Some(stream) = self.map.get_mut(&id)
             && self.sending.leave(&mut stream.send)
+            && self.opening.on_abandoned(id) == News::Some
         {
-            self.opening.on_abandoned(id);
+            self.sending.opener_served();
+            events.push(Event::StreamsAvailable);
         }
     }
 

@@ -412,3 +412,33 @@ fn endless_times_are_a_year() {
     server.session.close(server.clock.now());
     assert!(server.session.poll_timeout().is_some());
 }
+
+/// A-34 d: who already waits to open a stream learns it too when waiting becomes pointless.
+#[test]
+fn an_opener_that_waits_learns_that_no_stream_can_end() {
+    let mut config = SessionConfig::new();
+    config.own_streams(2);
+    let mut client = Solo::new(Role::Client, config);
+    let first = client.session.open_bi().unwrap();
+    let second = client.session.open_bi().unwrap();
+    assert_eq!(client.session.open_bi(), Err(OpenError::Blocked));
+    client.session.drop_send(first);
+    assert!(!client.events().contains(&Event::StreamsAvailable));
+    client.session.drop_send(second);
+    assert!(client.events().contains(&Event::StreamsAvailable));
+    assert_eq!(client.session.open_bi(), Err(OpenError::StreamLimit));
+}
+
+/// A-34 b: behind a gap, too, tiny pieces are put together once their turn comes: each by itself would
+/// cost much more memory than its bytes, which is all that counts against the cap.
+#[test]
+fn tiny_pieces_do_not_stay_alone() {
+    let mut client = Solo::client();
+    let id = client.session.open_bi().unwrap();
+    client.receive(&[data(id, 1_000_000, b"beyond a gap")]);
+    for offset in 0..1000 {
+        client.receive(&[data(id, offset, b"x")]);
+    }
+    let chunk = client.session.recv(id).read_chunk(usize::MAX);
+    assert_eq!(chunk.unwrap().unwrap().len(), 1000);
+}
