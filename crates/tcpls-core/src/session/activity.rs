@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::Reading;
 use crate::SessionConfig;
 
 /// When the session last showed signs of life.
@@ -13,6 +14,15 @@ pub(crate) struct Activity {
     sent: SentSince,
     /// The last record received or keep-alive asked for.
     quiet_since: Instant,
+    hearing: Hearing,
+}
+
+/// Whether the peer could be heard all the time since the last record received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hearing {
+    AllTheTime,
+    /// Sockets were not read for a while, because the application here is slow.
+    Interrupted,
 }
 
 /// Whether an ack-eliciting record was sent since the last one received.
@@ -28,6 +38,7 @@ impl Activity {
             silent_since: now,
             sent: SentSince::Nothing,
             quiet_since: now,
+            hearing: Hearing::AllTheTime,
         }
     }
 
@@ -36,6 +47,23 @@ impl Activity {
         self.silent_since = now;
         self.quiet_since = now;
         self.sent = SentSince::Nothing;
+        self.hearing = Hearing::AllTheTime;
+    }
+
+    /// Sockets are read again after they were not: what the peer said meanwhile is still in them.
+    pub(crate) fn on_reading_resumed(&mut self) {
+        self.hearing = Hearing::Interrupted;
+    }
+
+    /// Nothing was received for long. Returns whether that may be because nothing was read; then
+    /// silence counts from now on.
+    pub(crate) fn excuse(&mut self, reading: Reading, now: Instant) -> bool {
+        let hearing = std::mem::replace(&mut self.hearing, Hearing::AllTheTime);
+        let excused = reading == Reading::Paused || hearing == Hearing::Interrupted;
+        if excused {
+            self.silent_since = now;
+        }
+        excused
     }
 
     /// An ack-eliciting record was given out.

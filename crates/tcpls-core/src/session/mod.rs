@@ -483,6 +483,7 @@ impl Session {
             (Reading::Wanted, false) => self.reading = Reading::Paused,
             (Reading::Paused, true) => {
                 self.reading = Reading::Wanted;
+                self.activity.on_reading_resumed();
                 for &c in self.connections.live() {
                     self.events.push(Event::ReadResumed(c));
                 }

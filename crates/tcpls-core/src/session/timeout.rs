@@ -56,7 +56,9 @@ pub(super) fn handle(session: &mut Session, now: Instant) {
     close::on_timeout(session, now);
     let (idle, keep_alive) = silence(session);
     if given_up(idle) {
-        close::fail(session, CloseReason::IdleTimeout);
+        if !session.activity.excuse(session.reading, now) {
+            close::fail(session, CloseReason::IdleTimeout);
+        }
     } else if given_up(keep_alive) {
         session.activity.on_keep_alive(now);
         session

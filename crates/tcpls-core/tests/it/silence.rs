@@ -8,7 +8,7 @@ use tcpls_core::{
     wire::{Frame, Role},
 };
 
-use crate::talk::all_frames;
+use crate::talk::{all_frames, data};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -174,5 +174,31 @@ fn an_unused_session_is_silent() {
     assert_eq!(
         (pair.records_sealed(), pair.clock.since_start()),
         (0, 1000 * SECOND)
+    );
+}
+
+/// while this side does not read, because its application does not, it cannot tell silence; after
+/// that the peer gets the whole time again.
+#[test]
+fn a_pause_in_reading_is_no_silence() {
+    let mut config = SessionConfig::new();
+    config.idle_timeout(Some(10 * SECOND)).unread_soft_cap(4);
+    let mut client = Solo::new(Role::Client, config);
+    let id = client.session.open_bi().unwrap();
+    client.transmit();
+    client.receive(&[data(id, 0, b"unread")]);
+    client.events();
+    assert!(!client.session.wants_read(client.first));
+    client.advance(35 * SECOND);
+    assert_eq!(client.session.close_reason(), None);
+    client.session.recv(id).read(&mut [0; 6]).unwrap();
+    client.events();
+    assert!(client.session.wants_read(client.first));
+    client.advance(10 * SECOND);
+    assert_eq!(client.session.close_reason(), None);
+    client.advance(10 * SECOND);
+    assert_eq!(
+        client.session.close_reason(),
+        Some(CloseReason::IdleTimeout)
     );
 }
