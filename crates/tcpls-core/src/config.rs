@@ -187,8 +187,8 @@ impl SessionConfig {
         self
     }
 
-    /// How long closing waits, first for acknowledgments and then for the peer; default 5 s each
-    /// (reading A-17).
+    /// How long closing waits, first for each further acknowledgment and then for the peer; default
+    /// 5 s each (reading A-17).
     pub fn drain_timeout(&mut self, timeout: Duration) -> &mut Self {
         self.drain_timeout = timeout.min(LONGEST);
         self

@@ -21,10 +21,18 @@ pub(super) fn close(session: &mut Session, now: Instant) {
 }
 
 /// Goes on to drain once nothing is left to be acknowledged.
-pub(super) fn advance(session: &mut Session, now: Instant) {
+fn advance(session: &mut Session, now: Instant) {
     if matches!(session.lifecycle, Lifecycle::Finishing(_)) && !session.streams.is_finishing() {
         drain(session, Closer::Local, now);
     }
+}
+
+/// The peer acknowledged something: a slow path gets its time, as long as it brings us further.
+pub(super) fn on_acked(session: &mut Session, now: Instant) {
+    if let Lifecycle::Finishing(deadline) = &mut session.lifecycle {
+        *deadline = now + session.config.drain_timeout;
+    }
+    advance(session, now);
 }
 
 /// A connection that comes too late ends with the others.

@@ -172,7 +172,9 @@ fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), Clos
         return Ok(());
     };
     connection.sent.check_ack(frame.highest)?;
+    let mut news = false;
     while let Some(acked) = connection.sent.take_acked(frame.highest) {
+        news = true;
         match acked {
             SentFrame::Stream(range) => session.streams.on_acked(range, &mut session.events),
             SentFrame::Control(frame) => session.control.on_acked(frame),
@@ -188,7 +190,9 @@ fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), Clos
             }
         }
     }
-    close::advance(session, now);
+    if news {
+        close::on_acked(session, now);
+    }
     Ok(())
 }
 

@@ -498,3 +498,41 @@ fn closing_against_a_deaf_peer_ends() {
     assert!(pair.client.session.close_reason().is_some());
     assert!(pair.clock.since_start() <= Duration::from_secs(11));
 }
+
+/// as long as acknowledgments come, closing waits for what was finished, however slow the path.
+#[test]
+fn closing_has_patience_with_a_slow_path() {
+    let mut client = Solo::client();
+    let id = client.session.open_bi().unwrap();
+    client.transmit();
+    client.session.send(id).write(&vec![1; 100_000]).unwrap();
+    client.session.send(id).finish().unwrap();
+    client.session.close(client.clock.now());
+    let records = client.transmit().len();
+    for record in 1..=records {
+        client.advance(Duration::from_secs(4));
+        assert_eq!(client.transmit(), [], "before {record} is acknowledged");
+        client.receive(&[ack(0, u64::try_from(record).unwrap())]);
+    }
+    assert!(records > 5);
+    let sent = client.transmit();
+    assert_eq!(&*sent.last().unwrap().plaintext, &CLOSE_NOTIFY);
+    assert!(client.events().contains(&Event::SendAcked(id)));
+}
+
+/// acknowledgments that say nothing new do not hold up the end.
+#[test]
+fn closing_has_no_patience_with_repeated_acknowledgments() {
+    let mut client = Solo::client();
+    let id = client.session.open_bi().unwrap();
+    client.session.send(id).write(&vec![1; 100_000]).unwrap();
+    client.session.send(id).finish().unwrap();
+    client.session.close(client.clock.now());
+    client.transmit();
+    for _ in 0..5 {
+        client.receive(&[ack(0, 0)]);
+        client.advance(Duration::from_secs(1));
+    }
+    let sent = client.transmit();
+    assert_eq!(&*sent.last().unwrap().plaintext, &CLOSE_NOTIFY);
+}
