@@ -32,11 +32,16 @@ const COPY_UNLOCKED: usize = 8 * 1024;
 pub struct SendStream {
     handle: Arc<Handle>,
     id: StreamId,
+    finished: bool,
 }
 
 impl SendStream {
     pub(crate) fn new(handle: Arc<Handle>, id: StreamId) -> Self {
-        Self { handle, id }
+        Self {
+            handle,
+            id,
+            finished: false,
+        }
     }
 
     /// The stream's id on the wire (draft 4.1).
@@ -123,10 +128,7 @@ impl SendStream {
     /// # Errors
     /// [`ClosedStream`] when it was finished before or the session is over.
     pub fn finish(&mut self) -> Result<(), ClosedStream> {
-        self.handle
-            .shared
-            .update(|state, _| state.core.send(self.id).finish())
-            .map_err(|_| ClosedStream)
+        self.end().map_err(|_| ClosedStream)
     }
 
     /// Waits until the peer has acknowledged the finished stream.
@@ -158,6 +160,15 @@ impl SendStream {
             .shared
             .inspect(|state| state.core.stream_stats(self.id))
             .unwrap_or_default()
+    }
+
+    fn end(&mut self) -> Result<(), WriteError> {
+        self.handle.shared.update(|state, _| {
+            let ended = state.core.send(self.id).finish();
+            ended.map_err(|error| state.write_error(error.into()))
+        })?;
+        self.finished = true;
+        Ok(())
     }
 
     fn poll_write_bytes(&self, cx: &Context<'_>, data: &[u8]) -> Poll<Result<usize, WriteError>> {
@@ -247,8 +258,9 @@ impl AsyncWrite for SendStream {
 
     /// Finishes the stream and flushes it. Calling it again is harmless.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Already finished is what a second poll finds, and no error.
-        let _finished = self.finish();
+        if !self.finished {
+            self.end()?;
+        }
         ready!(self.as_mut().poll_flush(cx))?;
         Poll::Ready(Ok(()))
     }

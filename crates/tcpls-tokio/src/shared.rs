@@ -81,10 +81,18 @@ impl Shared {
         self.update(|state, now| state.core.poll_transmit(connection, limit, now, transmit))
     }
 
-    /// Lets a connection's task look after its own slot.
-    pub(crate) fn with_slot(&self, connection: ConnectionHandle, change: impl FnOnce(&mut Slot)) {
-        if let Some(slot) = self.lock().connections.get_mut(&connection) {
-            change(slot);
+    /// Lets a connection's task look after its own slot; returns whether there still is one.
+    pub(crate) fn with_slot(
+        &self,
+        connection: ConnectionHandle,
+        change: impl FnOnce(&mut Slot),
+    ) -> bool {
+        match self.lock().connections.get_mut(&connection) {
+            Some(slot) => {
+                change(slot);
+                true
+            }
+            None => false,
         }
     }
 
@@ -312,8 +320,9 @@ impl State {
             Event::Sent(id) => self.wake_stream(id, Interest::Sent, wakeups),
             Event::SendAcked(id) => self.wake_stream(id, Interest::Acked, wakeups),
             Event::ReadResumed(handle) => {
-                if let Some(slot) = self.connections.get_mut(&handle) {
-                    wakeups.tasks.extend(slot.reader_task.take());
+                // It stays: the reader may be waiting for its socket and not come by here again.
+                if let Some(slot) = self.connections.get(&handle) {
+                    wakeups.tasks.extend(slot.reader_task.clone());
                 }
             }
             Event::TransmitReady(handle) => {

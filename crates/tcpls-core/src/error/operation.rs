@@ -64,6 +64,17 @@ pub enum FinishError {
     UnknownStream,
 }
 
+impl From<FinishError> for WriteError {
+    fn from(error: FinishError) -> Self {
+        match error {
+            FinishError::Finished => Self::Finished,
+            FinishError::Closing => Self::Closing,
+            FinishError::Lost(reason) => Self::Lost(reason),
+            FinishError::UnknownStream => Self::UnknownStream,
+        }
+    }
+}
+
 /// Why nothing was read. The end of a stream is not an error but `Ok(None)` or `Ok(0)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ReadError {

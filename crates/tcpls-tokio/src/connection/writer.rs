@@ -1,7 +1,7 @@
 //! The write half of a connection: takes records from the session, seals them, writes them.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -22,6 +22,10 @@ const BORROWED_BATCHES: usize = 2;
 
 /// How long a connection that cannot be written any more is still read.
 const READ_REST: Duration = Duration::from_secs(1);
+
+/// How long a connection that is over may take to send what it was given before: a peer that does
+/// not read must not keep it for ever.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// The write half of one connection, driven by whoever has something to send.
 pub(crate) struct Writer {
@@ -55,10 +59,21 @@ impl Writer {
 
     /// Sends what the session has for this connection until the connection ends.
     pub(crate) async fn run(self: Arc<Self>, shared: Arc<Shared>, connection: ConnectionHandle) {
+        let mut last_words = pin!(None);
         let end = std::future::poll_fn(|cx| {
-            shared.with_slot(connection, |slot| {
+            let live = shared.with_slot(connection, |slot| {
                 slot.writer_task = Some(cx.waker().clone());
             });
+            if !live {
+                if last_words.is_none() {
+                    last_words.set(Some(tokio::time::sleep(LAST_WORDS)));
+                }
+                if let Some(late) = last_words.as_mut().as_pin_mut()
+                    && late.poll(cx).is_ready()
+                {
+                    return Poll::Ready(Ok(()));
+                }
+            }
             match self.half.try_lock() {
                 Ok(mut half) => half.poll_drive(&shared, cx, usize::MAX),
                 Err(TryLockError::WouldBlock) => {

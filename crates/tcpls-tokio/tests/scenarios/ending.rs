@@ -1,7 +1,16 @@
 //! How sessions end.
 
-use crate::common::{Identity, SERVER_NAME, pair, pair_over, pattern};
-use tcpls_tokio::{Endpoint, ReadError, SessionConfig, SessionError, TransportConfig, WriteError};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::common::{Identity, SERVER_NAME, pair, pair_over, pattern, server_name};
+use tcpls_tokio::{
+    Acceptor, Connector, Endpoint, ReadError, Session, SessionConfig, SessionError,
+    TransportConfig, WriteError,
+};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
 
 /// R26, R29: `close_notify` goes both ways and everything finished before it arrives.
 #[tokio::test]
@@ -115,10 +124,121 @@ async fn data_finished_right_before_the_process_ends_arrives_with_wait_idle() {
     let session = server.accept().await.unwrap().await.unwrap();
     let (_send, mut recv) = session.accept_bi().await.unwrap();
     // The client's process is gone long before the data is read.
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    sleep(Duration::from_millis(200)).await;
     assert!(recv.read_to_end(1 << 30).await.unwrap() == data);
     assert_eq!(session.closed().await, SessionError::PeerClose);
     tokio::task::spawn_blocking(move || client.join().unwrap())
         .await
         .unwrap();
+}
+
+/// A session whose peer goes deaf and dumb when `stop` is dropped, without hanging up.
+struct Stalling {
+    session: Session,
+    connector: Connector,
+    peer: Session,
+    stop: oneshot::Sender<()>,
+}
+
+async fn stalling(config: SessionConfig) -> Stalling {
+    let identity = Identity::generate();
+    let mut transport = TransportConfig::default();
+    transport.session(config);
+    let mut config = identity.client_config();
+    config.transport_config(Arc::new(transport));
+    let connector = Connector::new(config);
+    let acceptor = Acceptor::new(identity.server_config());
+    let (near, mut near_far) = tokio::io::duplex(64 * 1024);
+    let (mut far_near, far) = tokio::io::duplex(64 * 1024);
+    let (stop, stopped) = oneshot::channel();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ended = tokio::io::copy_bidirectional(&mut near_far, &mut far_near) => {}
+            _stopped = stopped => std::future::pending().await,
+        }
+    });
+    let (session, peer) =
+        tokio::join!(connector.connect(server_name(), near), acceptor.accept(far));
+    Stalling {
+        session: session.unwrap(),
+        connector,
+        peer: peer.unwrap(),
+        stop,
+    }
+}
+
+/// R28: a session that is over leaves nothing behind, although its peer neither reads nor hangs up.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_read_cannot_keep_a_closed_session() {
+    let Stalling {
+        session,
+        connector,
+        peer,
+        stop,
+    } = stalling(SessionConfig::new()).await;
+    drop(stop);
+    tokio::task::yield_now().await;
+    let (mut send, recv) = session.open_bi().await.unwrap();
+    send.write_all(&pattern(1, 3 << 20)).await.unwrap();
+    send.finish().unwrap();
+    drop((send, recv));
+    session.close();
+    assert!(matches!(session.closed().await, SessionError::Lost(_)));
+    timeout(Duration::from_secs(60), connector.wait_idle())
+        .await
+        .unwrap();
+    drop(peer);
+}
+
+/// A-34 a: a connection that waited for a slow application ends with its session like any other.
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_reading_was_resumed_ends_with_its_session() {
+    let mut config = SessionConfig::new();
+    config.unread_soft_cap(1000);
+    let Stalling {
+        session,
+        connector,
+        peer,
+        stop,
+    } = stalling(config).await;
+    let (mut first_send, _first_recv) = peer.open_bi().await.unwrap();
+    let (_second_send, _second_recv) = peer.open_bi().await.unwrap();
+    let (_send, mut unread) = session.accept_bi().await.unwrap();
+    let (_send, mut waiting) = session.accept_bi().await.unwrap();
+    // Somebody waits for the second stream, so that the socket is read in spite of the first.
+    let nothing = timeout(Duration::from_secs(1), waiting.read_chunk(1)).await;
+    assert!(nothing.is_err());
+    first_send.write_all(&[7; 4000]).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    // Nobody does any more, then the application reads what there is.
+    drop(waiting);
+    let mut count = 0;
+    while count < 4000 {
+        count += unread.read_chunk(4000).await.unwrap().unwrap().len();
+    }
+    drop(stop);
+    sleep(Duration::from_secs(1)).await;
+    session.close();
+    assert!(matches!(session.closed().await, SessionError::Lost(_)));
+    timeout(Duration::from_secs(60), connector.wait_idle())
+        .await
+        .unwrap();
+}
+
+/// d: shutting a stream down is no success when its end was not sent.
+#[tokio::test]
+async fn shutting_down_a_stream_of_a_session_that_is_over_fails() {
+    let (client, server) = pair().await;
+    let (mut unfinished, _recv) = client.open_bi().await.unwrap();
+    unfinished.write_all(b"half").await.unwrap();
+    unfinished.flush().await.unwrap();
+    let (mut finished, _recv) = client.open_bi().await.unwrap();
+    finished.write_all(b"whole").await.unwrap();
+    finished.shutdown().await.unwrap();
+    finished.stopped().await.unwrap();
+    server.close();
+    assert_eq!(client.closed().await, SessionError::PeerClose);
+    let error = unfinished.shutdown().await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotConnected);
+    finished.shutdown().await.unwrap();
 }
