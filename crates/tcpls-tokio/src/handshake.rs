@@ -78,7 +78,7 @@ pub(crate) async fn discard(transport: &mut Transport) {
 }
 
 /// How long a refused peer may take to hang up.
-const LINGER: Duration = Duration::from_millis(500);
+pub(crate) const LINGER: Duration = Duration::from_millis(500);
 
 /// Bounds a whole handshake.
 pub(crate) async fn within<T>(

@@ -79,6 +79,8 @@ impl PlainStream {
                 sealer,
                 sealed: WriteBuffer::new(),
                 stage: Stage::Open,
+                owes_update: false,
+                waiting: Waiting::Nobody,
             },
         })
     }
@@ -116,8 +118,9 @@ impl PlainStream {
 
     /// Ends a connection that nobody wants, so that the peer sees an orderly end.
     pub(crate) async fn end(mut self) {
-        // That the peer may be gone already changes nothing.
-        if self.shutdown().await.is_ok() {
+        // That the peer may be gone already, or does not read, changes nothing.
+        let said = tokio::time::timeout(handshake::LINGER, self.shutdown()).await;
+        if matches!(said, Ok(Ok(()))) {
             handshake::discard(&mut self.transport).await;
         }
     }
@@ -135,11 +138,13 @@ impl PlainStream {
             }
             match self.receive.next_record() {
                 Ok(Step::Progress) => {}
-                Ok(Step::UpdateKeys) => self.send.update_keys().map_err(sealing_failed)?,
+                Ok(Step::UpdateKeys) => self.send.owes_update = true,
                 Ok(Step::NeedsBytes) => {
-                    // A key update that is owed goes out although nobody writes.
-                    if let Poll::Ready(Err(error)) = self.send.poll_flush(&mut self.transport, cx) {
-                        return Poll::Ready(Err(error));
+                    // A key update that is owed goes out although nobody writes. A transport wakes one
+                    // writer only, so who waits to write does it instead; and a transport that takes
+                    // nothing more may still hold something to read.
+                    if self.send.waiting == Waiting::Nobody {
+                        let _flushed = self.send.poll_flush(&mut self.transport, cx);
                     }
                     ready!(self.poll_fill(cx))?;
                 }
@@ -188,32 +193,14 @@ impl AsyncWrite for PlainStream {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if !matches!(this.send.stage, Stage::Open) {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
-        while this.send.sealed.len() >= QUEUE {
-            ready!(this.send.poll_write_some(&mut this.transport, cx))?;
-        }
-        let mut taken = 0;
-        for piece in data.chunks(RECORD) {
-            if this.send.sealed.len() >= QUEUE {
-                break;
-            }
-            this.send
-                .seal(ContentType::ApplicationData, piece)
-                .map_err(sealing_failed)?;
-            taken += piece.len();
-        }
-        // The socket gets what it takes now; the rest waits for the next write or a flush.
-        if let Poll::Ready(Err(error)) = this.send.poll_flush(&mut this.transport, cx) {
-            return Poll::Ready(Err(error));
-        }
-        Poll::Ready(Ok(taken))
+        let written = this.send.poll_write(&mut this.transport, cx, data);
+        this.send.note_waiting(written)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.send.poll_flush(&mut this.transport, cx)
+        let flushed = this.send.poll_flush(&mut this.transport, cx);
+        this.send.note_waiting(flushed)
     }
 
     /// Sends `close_notify` and half-closes the connection; reading goes on. Calling it again is
@@ -221,7 +208,8 @@ impl AsyncWrite for PlainStream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.send.close_notify().map_err(sealing_failed)?;
-        ready!(this.send.poll_flush(&mut this.transport, cx))?;
+        let flushed = this.send.poll_flush(&mut this.transport, cx);
+        ready!(this.send.note_waiting(flushed))?;
         Pin::new(&mut this.transport.write).poll_shutdown(cx)
     }
 }
@@ -303,6 +291,17 @@ struct Send {
     sealer: RecordSealer,
     sealed: WriteBuffer,
     stage: Stage,
+    /// The peer asked for a key update. Several requests have one answer, so that a peer that asks and
+    /// does not read costs no memory.
+    owes_update: bool,
+    waiting: Waiting,
+}
+
+/// Whether a writer was last told to wait for the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiting {
+    Nobody,
+    Writer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,7 +313,7 @@ enum Stage {
 
 impl Send {
     fn seal(&mut self, content_type: ContentType, content: &[u8]) -> Result<(), SealError> {
-        if self.sealer.update_is_due() {
+        if self.owes_update || self.sealer.update_is_due() {
             self.update_keys()?;
         }
         let plaintext = Plaintext {
@@ -328,6 +327,7 @@ impl Send {
     }
 
     fn update_keys(&mut self) -> Result<(), SealError> {
+        self.owes_update = false;
         let message = key_update_message(KeyUpdateRequest::NotRequested);
         let plaintext = Plaintext::new(ContentType::Handshake, &message);
         self.sealer.seal(&plaintext, &mut self.sealed)?;
@@ -351,6 +351,44 @@ impl Send {
         }
     }
 
+    fn poll_write(
+        &mut self,
+        transport: &mut Transport,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.stage != Stage::Open {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        while self.sealed.len() >= QUEUE {
+            ready!(self.poll_write_some(transport, cx))?;
+        }
+        let mut taken = 0;
+        for piece in data.chunks(RECORD) {
+            if self.sealed.len() >= QUEUE {
+                break;
+            }
+            self.seal(ContentType::ApplicationData, piece)
+                .map_err(sealing_failed)?;
+            taken += piece.len();
+        }
+        // The socket gets what it takes now; the rest waits for the next write or a flush.
+        if let Poll::Ready(Err(error)) = self.poll_flush(transport, cx) {
+            return Poll::Ready(Err(error));
+        }
+        Poll::Ready(Ok(taken))
+    }
+
+    /// Remembers whether the writer waits, out of what it is told.
+    fn note_waiting<T>(&mut self, told: Poll<T>) -> Poll<T> {
+        self.waiting = if told.is_pending() {
+            Waiting::Writer
+        } else {
+            Waiting::Nobody
+        };
+        told
+    }
+
     fn poll_write_some(
         &mut self,
         transport: &mut Transport,
@@ -370,8 +408,15 @@ impl Send {
         transport: &mut Transport,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        while !self.sealed.is_empty() {
-            ready!(self.poll_write_some(transport, cx))?;
+        loop {
+            while !self.sealed.is_empty() {
+                ready!(self.poll_write_some(transport, cx))?;
+            }
+            // Nothing follows an alert.
+            if !self.owes_update || self.stage == Stage::Closed {
+                break;
+            }
+            self.update_keys().map_err(sealing_failed)?;
         }
         self.sealed.shrink_when_empty(0);
         Pin::new(&mut transport.write).poll_flush(cx)

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::common::{Identity, SERVER_NAME, pattern, server_name};
 use rustls::crypto::aws_lc_rs;
@@ -150,6 +151,83 @@ async fn a_plain_stream_follows_key_updates() {
         plain.flush().await.unwrap();
         near.read_exact(&mut got).await.unwrap();
     }
+}
+
+/// the two directions of a plain stream may be driven by two tasks: neither takes the other's
+/// place when the transport is full.
+#[tokio::test]
+async fn a_plain_stream_is_read_and_written_by_different_tasks() {
+    let (near, plain) = server_of_stock_client().await;
+    let data = pattern(4, 1 << 20);
+    let (mut reader, mut writer) = tokio::io::split(plain);
+    let upload = data.clone();
+    let write = tokio::spawn(async move {
+        writer.write_all(&upload).await.unwrap();
+        writer.shutdown().await.unwrap();
+    });
+    let read = tokio::spawn(async move {
+        let mut all = Vec::new();
+        reader.read_to_end(&mut all).await.map(|_| all)
+    });
+    let (mut near_read, mut near_write) = tokio::io::split(near);
+    // The writer waits when the reader gets something to look at.
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        near_write.write_all(b"x").await.unwrap();
+        near_write.flush().await.unwrap();
+    }
+    let mut back = Vec::new();
+    tokio::time::timeout(Duration::from_secs(20), near_read.read_to_end(&mut back))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(back == data);
+    near_write.shutdown().await.unwrap();
+    write.await.unwrap();
+    assert_eq!(read.await.unwrap().unwrap(), b"xxxxx");
+}
+
+/// after our `close_notify` a key update is not answered, and reading goes on.
+#[tokio::test]
+async fn a_plain_stream_that_was_shut_down_follows_key_updates() {
+    let (mut near, mut plain) = server_of_stock_client().await;
+    plain.shutdown().await.unwrap();
+    near.get_mut().1.refresh_traffic_keys().unwrap();
+    near.flush().await.unwrap();
+    let nothing = tokio::time::timeout(Duration::from_millis(50), plain.read_u8()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+    near.write_all(b"after").await.unwrap();
+    near.shutdown().await.unwrap();
+    let mut got = Vec::new();
+    plain.read_to_end(&mut got).await.unwrap();
+    assert_eq!(got, b"after");
+}
+
+/// many requests for a key update have one answer while it cannot be sent, so that a peer which
+/// asks and does not read costs no memory.
+#[tokio::test]
+async fn a_plain_stream_answers_many_key_updates_at_once() {
+    let (mut near, mut plain) = server_of_stock_client().await;
+    // What the server has sent so far is out of the way.
+    let nothing = tokio::time::timeout(Duration::from_millis(50), near.read_u8()).await;
+    assert!(nothing.is_err());
+    let (tcp, session) = near.into_inner();
+    let mut tcp = tcp;
+    let mut session = session;
+    let mut sealed = Vec::new();
+    for _ in 0..100 {
+        session.refresh_traffic_keys().unwrap();
+        while session.wants_write() {
+            session.write_tls(&mut sealed).unwrap();
+        }
+    }
+    tcp.write_all(&sealed).await.unwrap();
+    let nothing = tokio::time::timeout(Duration::from_millis(50), plain.read_u8()).await;
+    assert!(nothing.is_err());
+    let mut answers = vec![0; 20_000];
+    let count = tcp.read(&mut answers).await.unwrap();
+    // Header, message, content type and tag.
+    assert_eq!(count, 5 + 5 + 1 + 16);
 }
 
 /// R35: one listening endpoint serves sessions and plain TLS.
