@@ -119,7 +119,8 @@ impl SessionConfig {
 
     /// Received pieces shorter than this are copied, longer ones refer into the received record;
     /// default 2048 bytes. A longer piece keeps the whole receive buffer of its record alive until it
-    /// is read, so this also bounds how much memory one unread byte can hold.
+    /// is read, so this also bounds how much memory one unread byte can hold. When much is unread, all
+    /// pieces shorter than 8 KiB are copied.
     pub fn copy_below(&mut self, bytes: usize) -> &mut Self {
         self.copy_below = bytes;
         self

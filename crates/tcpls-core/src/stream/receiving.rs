@@ -11,6 +11,13 @@ use crate::{
     wire::StreamFrame,
 };
 
+/// From so many bytes on that nobody read, only pieces of at least [`LARGE_PIECE`] refer into their
+/// records: each piece keeps a whole receive buffer alive, which may hold little else that is unread.
+const HELD_FREELY: usize = 256 * 1024;
+
+/// Half a record.
+const LARGE_PIECE: usize = 8 * 1024;
+
 /// Sums over all receiving halves.
 #[derive(Debug)]
 pub(crate) struct Receiving {
@@ -53,7 +60,11 @@ impl Receiving {
             offset: frame.offset,
             data: frame.data,
             payload,
-            copy_below: self.copy_below,
+            copy_below: if self.unread + self.ahead < HELD_FREELY {
+                self.copy_below
+            } else {
+                self.copy_below.max(LARGE_PIECE)
+            },
         };
         let ahead_before = half.assembler.ahead_cost();
         let received = half.receive(arrival, frame.fin)?;

@@ -1,9 +1,11 @@
 //! Local caps and what waits for them (reading A-34).
 
+use bytes::Bytes;
 use tcpls_core::{
-    CloseReason, Event, Limit, OpenError, ReadError, ResetError, SessionConfig, WriteError,
+    CloseReason, ContentType, Event, Limit, OpenError, OpenedRecord, ReadError, ResetError,
+    SessionConfig, WriteError,
     testing::Solo,
-    wire::{Frame, Role, StreamId},
+    wire::{Frame, RecordSequence, Role, StreamId},
 };
 
 use crate::talk::{ack, all_frames, data, end, stream};
@@ -441,4 +443,30 @@ fn tiny_pieces_do_not_stay_alone() {
     }
     let chunk = client.session.recv(id).read_chunk(usize::MAX);
     assert_eq!(chunk.unwrap().unwrap().len(), 1000);
+}
+
+/// A-34 a: one small piece of a record keeps its receive buffer alive, which is fine as long as few do.
+/// When the application does not read, what is small is copied instead.
+#[test]
+fn small_unread_pieces_do_not_keep_their_records() {
+    let mut client = Solo::client();
+    let id = client.session.open_bi().unwrap();
+    let mut kept = Vec::new();
+    for number in 0..1000 {
+        let piece = vec![1; 4000];
+        let mut record = Vec::new();
+        let frame = data(id, number * 4000, &piece);
+        frame.encode(&mut record).unwrap();
+        let payload = Bytes::from(record);
+        kept.push(payload.clone());
+        let record = OpenedRecord {
+            sequence: RecordSequence::from_wire(number),
+            content_type: ContentType::ApplicationData,
+            payload,
+        };
+        let now = client.clock.now();
+        client.session.handle_record(client.first, record, now);
+    }
+    let referred = kept.iter().filter(|payload| !payload.is_unique()).count();
+    assert!((1..100).contains(&referred), "{referred} of 1000 records");
 }
