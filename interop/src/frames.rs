@@ -29,6 +29,13 @@ pub(crate) enum Frame {
         /// The highest of them.
         highest: u64,
     },
+    /// A token for one more connection.
+    NewToken {
+        /// Its number, which becomes that of the connection.
+        sequence: u8,
+        /// What the connection shows.
+        value: [u8; 32],
+    },
     /// Asks for an acknowledgement.
     Ping,
     /// A byte without meaning.
@@ -67,6 +74,10 @@ pub(crate) fn encode(frames: &[Frame]) -> Result<Vec<u8>> {
                 record.extend_from_slice(&highest.to_be_bytes());
                 record.extend_from_slice(&connection.to_be_bytes());
                 record.push(4);
+            }
+            Frame::NewToken { sequence, value } => {
+                record.extend_from_slice(value);
+                record.extend_from_slice(&[*sequence, 5]);
             }
             Frame::Ping => record.push(1),
             Frame::Padding => record.push(0),
@@ -108,6 +119,11 @@ pub(crate) fn decode(record: &[u8]) -> Result<Vec<Frame>> {
                     connection,
                     highest,
                 }
+            }
+            5 => {
+                let &[sequence] = take(&mut rest)?;
+                let value = *take(&mut rest)?;
+                Frame::NewToken { sequence, value }
             }
             other => bail!("a frame of type {other:#04x}, which this peer does not know"),
         });
@@ -151,6 +167,18 @@ mod tests {
         let expected = "616263 0003 0000000000000000 00000000 02 0000000000000007 00000000 04";
         assert_eq!(record, hex(expected));
         assert_eq!(decode(&record).unwrap(), [ack, stream]);
+    }
+
+    /// R14: written by hand from the draft's figure.
+    #[test]
+    fn a_token_has_the_bytes_of_the_draft() {
+        let token = Frame::NewToken {
+            sequence: 2,
+            value: [0xab; 32],
+        };
+        let record = encode(std::slice::from_ref(&token)).unwrap();
+        assert_eq!(record, hex(&format!("{} 02 05", "ab".repeat(32))));
+        assert_eq!(decode(&record).unwrap(), [token]);
     }
 
     #[test]

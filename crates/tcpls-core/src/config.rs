@@ -102,9 +102,11 @@ impl SessionConfig {
     }
 
     /// Unread bytes that end the session; default 64 MiB (reading A-34 a). From a quarter of it on,
-    /// nothing is acknowledged, so that a peer with a bounded send buffer does not get there. The
-    /// memory that a peer can make this side hold is this plus
-    /// [`out_of_order_cap`](Self::out_of_order_cap).
+    /// nothing is acknowledged, so that a peer with a bounded send buffer does not get there.
+    ///
+    /// This and [`out_of_order_cap`](Self::out_of_order_cap) count bytes of streams. A piece that is
+    /// kept by reference keeps its receive buffer alive, which a hostile peer that sends one record
+    /// at a time can make some 16 times as large.
     pub fn unread_hard_cap(&mut self, bytes: usize) -> &mut Self {
         self.unread_hard_cap = bytes;
         self

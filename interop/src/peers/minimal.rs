@@ -1,7 +1,7 @@
 //! A TCPLS peer of the smallest kind: one stream from each side, echoed by the other, over records
 //! that somebody else protects.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::{Result, ensure};
 
@@ -50,6 +50,8 @@ pub(crate) struct Minimal<R> {
     to_be_acknowledged: Option<u64>,
     echo: Incoming,
     theirs: Incoming,
+    /// Tokens that a server gave, by their number.
+    tokens: BTreeMap<u8, [u8; 32]>,
 }
 
 /// The received direction of a stream.
@@ -71,6 +73,7 @@ impl<R: Records> Minimal<R> {
             to_be_acknowledged: None,
             echo: Incoming::default(),
             theirs: Incoming::default(),
+            tokens: BTreeMap::new(),
         }
     }
 
@@ -168,6 +171,7 @@ impl<R: Records> Minimal<R> {
                     connection,
                     highest,
                 } => self.acknowledge(*connection, *highest)?,
+                Frame::NewToken { sequence, value } => self.take_token(*sequence, *value)?,
                 Frame::Ping | Frame::Padding => {}
             }
         }
@@ -181,6 +185,19 @@ impl<R: Records> Minimal<R> {
                 highest: sequence,
             }])?;
         }
+        Ok(())
+    }
+
+    /// Only a client gets tokens; number 1 was in the handshake, and each is new.
+    fn take_token(&mut self, sequence: u8, value: [u8; 32]) -> Result<()> {
+        ensure!(self.own == 0, "a client sent a token");
+        ensure!(sequence > 1, "token {sequence} in a frame");
+        ensure!(
+            !self.tokens.values().any(|known| *known == value),
+            "a token came twice"
+        );
+        let earlier = self.tokens.insert(sequence, value);
+        ensure!(earlier.is_none(), "two tokens have the number {sequence}");
         Ok(())
     }
 
