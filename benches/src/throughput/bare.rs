@@ -8,7 +8,7 @@ use tcpls_benches::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::{Load, stopwatch, tcp_pair};
+use crate::{Load, bulk, stopwatch, tcp_pair};
 
 const RECORD: usize = 16 * 1024;
 const TAG: usize = 16;
@@ -17,30 +17,8 @@ const BATCH: usize = 8;
 
 /// TCP without any cryptography.
 pub(crate) async fn raw(load: Load) -> Result<Duration, Error> {
-    let (mut near, mut far) = tcp_pair().await?;
-    let start = stopwatch();
-    let sender = tokio::spawn(async move {
-        let block = vec![7; load.write];
-        let mut left = load.bytes;
-        while left > 0 {
-            let piece = usize::try_from(left).map_or(block.len(), |left| left.min(block.len()));
-            near.write_all(block.get(..piece).unwrap_or_default())
-                .await?;
-            left -= u64::try_from(piece)?;
-        }
-        near.shutdown().await?;
-        Ok::<_, Error>(near)
-    });
-    let mut buffer = vec![0; 256 * 1024];
-    let mut received = 0;
-    while received < load.bytes {
-        match far.read(&mut buffer).await? {
-            0 => return Err("the connection ended early".into()),
-            count => received += u64::try_from(count)?,
-        }
-    }
-    sender.await??;
-    Ok(start.elapsed())
+    let (near, far) = tcp_pair().await?;
+    bulk::transfer(near, far, load).await
 }
 
 /// Sealing, writing, reading and opening 16 KiB records, and nothing else.

@@ -9,6 +9,7 @@
 )]
 
 mod bare;
+mod bulk;
 mod session;
 #[cfg(feature = "peers")]
 mod tls;

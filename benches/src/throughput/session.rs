@@ -8,37 +8,16 @@ use rustls::CipherSuite;
 use rustls::pki_types::ServerName;
 use tcpls_benches::{Error, Identity, SERVER_NAME, only_suite};
 use tcpls_tokio::{Acceptor, ClientConfig, Connector, ServerConfig, Session, provider};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::{Load, stopwatch, tcp_pair};
+use crate::{Load, bulk, stopwatch, tcp_pair};
 
 /// Through `AsyncWrite` and `AsyncRead`, as a program written for TLS does it.
 pub(crate) async fn copying(load: Load, identity: &Identity) -> Result<Duration, Error> {
     let (near, far) = sessions(identity).await?;
-    let (mut send, receive) = near.open_bi().await?;
-    let (far_send, mut far_receive) = far.accept_bi().await?;
-    let start = stopwatch();
-    let sender = tokio::spawn(async move {
-        let block = vec![7; load.write];
-        let mut left = load.bytes;
-        while left > 0 {
-            let piece = usize::try_from(left).map_or(block.len(), |left| left.min(block.len()));
-            AsyncWriteExt::write_all(&mut send, block.get(..piece).unwrap_or_default()).await?;
-            left -= u64::try_from(piece)?;
-        }
-        send.finish()?;
-        Ok::<_, Error>(send)
-    });
-    let mut buffer = vec![0; 256 * 1024];
-    let mut received = 0;
-    while received < load.bytes {
-        match AsyncReadExt::read(&mut far_receive, &mut buffer).await? {
-            0 => return Err("the stream ended early".into()),
-            count => received += u64::try_from(count)?,
-        }
-    }
-    let took = start.elapsed();
-    drop((sender.await??, receive, far_send));
+    let (send, receive) = near.open_bi().await?;
+    let (far_send, far_receive) = far.accept_bi().await?;
+    let took = bulk::transfer(send, far_receive, load).await?;
+    drop((receive, far_send));
     Ok(took)
 }
 
