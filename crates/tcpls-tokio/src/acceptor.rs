@@ -81,7 +81,9 @@ impl Acceptor {
         let limit = self.config.transport.handshake_timeout;
         let transport = Transport::new(io);
         handshake::within(limit, async {
-            self.read_hello(transport).await?.run().await
+            let hello = self.read_hello(transport).await?;
+            // A handshake's future is large, and callers keep theirs small.
+            Box::pin(hello.run()).await
         })
         .await
     }
@@ -222,7 +224,7 @@ impl Hello {
     /// Dropped before it completes, the connection is closed.
     pub async fn accept_or_plain(self) -> Result<Connected, ConnectError> {
         let limit = self.acceptor.config.transport.handshake_timeout;
-        handshake::within(limit, self.run()).await
+        handshake::within(limit, Box::pin(self.run())).await
     }
 
     async fn run(self) -> Result<Connected, ConnectError> {

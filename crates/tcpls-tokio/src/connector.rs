@@ -1,12 +1,12 @@
 //! The client side over any byte stream.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use rustls_pki_types::ServerName;
-use tcpls_core::crypto::{ClientHandshake, Offer};
+use tcpls_core::crypto::{ClientHandshake, Offer, PlainReason};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 use crate::config::ClientConfig;
 use crate::error::ConnectError;
@@ -84,13 +84,32 @@ impl Connector {
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let transport = Transport::new(io);
-        let limit = self.config.transport.handshake_timeout;
-        handshake::within(limit, self.run(server_name, transport)).await
+        let offer = Offer::Tcpls { params: None };
+        // A handshake's future is large, and callers keep theirs small.
+        let run = Box::pin(self.run(server_name, Transport::new(io), offer));
+        self.within_limit(run).await
     }
 
-    pub(crate) fn handshake_timeout(&self) -> Duration {
-        self.config.transport.handshake_timeout
+    /// Plain TLS from the start, after an offer of TCPLS came to nothing (reading A-40).
+    pub(crate) async fn connect_without_offer(
+        &self,
+        server_name: ServerName<'static>,
+        tcp: TcpStream,
+    ) -> Result<Connected, ConnectError> {
+        let run = Box::pin(self.run(server_name, Transport::new(tcp), Offer::Plain));
+        let mut connected = self.within_limit(run).await?;
+        if let Connected::Plain(plain) = &mut connected {
+            plain.because(PlainReason::OfferLost);
+        }
+        Ok(connected)
+    }
+
+    /// Bounds what belongs to establishing a session.
+    pub(crate) async fn within_limit<T>(
+        &self,
+        work: impl Future<Output = Result<T, ConnectError>>,
+    ) -> Result<T, ConnectError> {
+        handshake::within(self.config.transport.handshake_timeout, work).await
     }
 
     /// Waits until every session that was started here is over and its connections are closed.
@@ -105,9 +124,9 @@ impl Connector {
         &self,
         server_name: ServerName<'static>,
         mut transport: Transport,
+        offer: Offer,
     ) -> Result<Connected, ConnectError> {
         let options = self.config.transport.handshake_options();
-        let offer = Offer::Tcpls { params: None };
         let handshake = ClientHandshake::new(&self.config.tls, server_name, offer, options)?;
         let mut received = BytesMut::new();
         let established = handshake::run(handshake, &mut transport, &mut received).await?;

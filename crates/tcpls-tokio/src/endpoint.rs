@@ -83,14 +83,16 @@ impl Endpoint {
         address: impl ToSocketAddrs,
         server_name: &str,
     ) -> Result<Session, ConnectError> {
-        self.connect_or_plain(address, server_name)
-            .await?
-            .into_session()
-            .await
+        let target = self.target(address, server_name).await?;
+        let tcp = target.dial().await?;
+        target.connector.connect(target.name, tcp).await
     }
 
     /// As [`connect`](Self::connect), but a server that speaks only TLS 1.3 gives a plain TLS
     /// stream.
+    ///
+    /// Where the connection breaks or stays silent once TCPLS was offered, as behind a box that does
+    /// not let the extension through, one more attempt does without the offer (reading A-40).
     ///
     /// # Errors
     /// As [`connect`](Self::connect), without [`ConnectError::NotTcpls`].
@@ -102,23 +104,23 @@ impl Endpoint {
         address: impl ToSocketAddrs,
         server_name: &str,
     ) -> Result<Connected, ConnectError> {
-        let connector = self
-            .inner
-            .connector
-            .as_ref()
-            .ok_or(ConnectError::NoConfig("client"))?;
-        if self.inner.closed.is_set() {
-            return Err(ConnectError::EndpointClosed);
+        let target = self.target(address, server_name).await?;
+        let tcp = target.dial().await?;
+        let connector = target.connector;
+        match connector.connect_or_plain(target.name.clone(), tcp).await {
+            Err(error) if error.is_loss() => {
+                tracing::debug!(%error, "trying again without the TCPLS extensions");
+                let again = async {
+                    let tcp = target.dial().await?;
+                    connector
+                        .connect_without_offer(target.name.clone(), tcp)
+                        .await
+                };
+                // If that is no better, the extensions are not to blame.
+                again.await.map_err(|_| error)
+            }
+            result => result,
         }
-        let name = ServerName::try_from(server_name)
-            .map_err(|_| ConnectError::InvalidServerName(server_name.to_owned()))?
-            .to_owned();
-        let tcp = TcpStream::connect(address);
-        let limit = connector.handshake_timeout();
-        let tcp = tokio::time::timeout(limit, tcp)
-            .await
-            .map_err(|_| ConnectError::TimedOut(limit))??;
-        connector.connect_or_plain(name, tcp).await
     }
 
     /// Waits for the next client; `None` once the endpoint is closed, or when it is not a server.
@@ -171,6 +173,33 @@ impl Endpoint {
         self.inner.registry.wait_idle().await;
     }
 
+    /// Where to connect to, and with what.
+    async fn target(
+        &self,
+        address: impl ToSocketAddrs,
+        server_name: &str,
+    ) -> Result<Target<'_>, ConnectError> {
+        let connector = self
+            .inner
+            .connector
+            .as_ref()
+            .ok_or(ConnectError::NoConfig("client"))?;
+        if self.inner.closed.is_set() {
+            return Err(ConnectError::EndpointClosed);
+        }
+        let name = ServerName::try_from(server_name)
+            .map_err(|_| ConnectError::InvalidServerName(server_name.to_owned()))?
+            .to_owned();
+        let addresses = connector
+            .within_limit(async { Ok(tokio::net::lookup_host(address).await?.collect()) })
+            .await?;
+        Ok(Target {
+            connector,
+            name,
+            addresses,
+        })
+    }
+
     fn new(connector: Option<Connector>, server: Option<Listening>, registry: Registry) -> Self {
         let closed = Closed::default();
         Self {
@@ -181,6 +210,21 @@ impl Endpoint {
                 closed,
             }),
         }
+    }
+}
+
+/// A server to connect to.
+struct Target<'a> {
+    connector: &'a Connector,
+    name: ServerName<'static>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Target<'_> {
+    /// Opens a TCP connection to the first address that takes one.
+    async fn dial(&self) -> Result<TcpStream, ConnectError> {
+        let dial = async { Ok(TcpStream::connect(self.addresses.as_slice()).await?) };
+        self.connector.within_limit(dial).await
     }
 }
 

@@ -203,6 +203,29 @@ impl From<io::Error> for IoError {
     }
 }
 
+impl ConnectError {
+    /// Whether the connection broke or stayed silent, without a word from the peer about why.
+    pub(crate) fn is_loss(&self) -> bool {
+        const BROKEN: [io::ErrorKind; 3] = [
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::ConnectionAborted,
+            io::ErrorKind::BrokenPipe,
+        ];
+        match self {
+            Self::Closed | Self::TimedOut(_) => true,
+            Self::Io(error) => BROKEN.contains(&error.kind),
+            Self::Handshake(error) => *error == HandshakeError::Closed,
+            Self::InvalidServerName(_)
+            | Self::NoConfig(_)
+            | Self::NotTcpls(_)
+            | Self::Joined
+            | Self::UnknownToken
+            | Self::NoRandomness
+            | Self::EndpointClosed => false,
+        }
+    }
+}
+
 impl From<KeyError> for ConnectError {
     fn from(error: KeyError) -> Self {
         Self::Handshake(error.into())

@@ -90,6 +90,10 @@ impl PlainStream {
         self.reason
     }
 
+    pub(crate) fn because(&mut self, reason: PlainReason) {
+        self.reason = reason;
+    }
+
     /// What the TLS handshake agreed on.
     pub fn handshake(&self) -> &HandshakeInfo {
         &self.info

@@ -60,6 +60,10 @@ pub enum PlainReason {
     /// The server did not accept it; as a rule it does not know it.
     #[error("the server did not accept TCPLS")]
     NotAccepted,
+    /// The connection broke or stayed silent when TCPLS was offered; a new one without the offer did
+    /// not (reading A-40).
+    #[error("the connection was lost when TCPLS was offered, and held without the offer")]
+    OfferLost,
 }
 
 /// What the TLS handshake agreed on.

@@ -1,7 +1,9 @@
 //! Peers that speak TLS 1.3 but not TCPLS (R35, A-40).
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::common::{Identity, SERVER_NAME, pattern, server_name};
@@ -10,6 +12,7 @@ use tcpls_tokio::{
     Acceptor, ConnectError, Connected, Connector, Endpoint, PlainReason, PlainStream,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 fn stock_acceptor(identity: &Identity) -> TlsAcceptor {
@@ -265,7 +268,7 @@ async fn one_port_serves_tcpls_and_plain_tls() {
         }
         kinds
     });
-    let tcp = tokio::net::TcpStream::connect(address).await.unwrap();
+    let tcp = TcpStream::connect(address).await.unwrap();
     let mut plain = stock_connector(&identity)
         .connect(server_name(), tcp)
         .await
@@ -282,4 +285,53 @@ async fn one_port_serves_tcpls_and_plain_tls() {
     assert_eq!(recv.read_to_end(10).await.unwrap(), b"tcpls");
     session.close();
     assert_eq!(serve.await.unwrap(), ["plain", "session"]);
+}
+
+/// A relay that resets connections whose hello offers TCPLS, and counts all it sees.
+async fn hostile_relay(server: SocketAddr) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&seen);
+    tokio::spawn(async move {
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            counter.fetch_add(1, Ordering::SeqCst);
+            let mut hello = [0; 4096];
+            let length = near.peek(&mut hello).await.unwrap();
+            if hello[..length]
+                .windows(4)
+                .any(|four| four == [0xFF, 0x64, 0, 0])
+            {
+                // What was not read makes closing a reset.
+                continue;
+            }
+            let mut far = TcpStream::connect(server).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    (address, seen)
+}
+
+/// a hello that is reset is tried again without `tcpls`, if plain TLS is allowed, and that is
+/// reported.
+#[tokio::test]
+async fn a_path_that_resets_the_offer_is_crossed_without_it() {
+    let identity = Identity::generate();
+    let server = Endpoint::server(identity.server_config(), ([127, 0, 0, 1], 0).into()).unwrap();
+    let (relay, seen) = hostile_relay(server.local_addr().unwrap()).await;
+    let client = Endpoint::client(identity.client_config());
+    let error = client.connect(relay, SERVER_NAME).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Io(_) | ConnectError::Closed));
+    assert_eq!(seen.load(Ordering::SeqCst), 1, "nobody allowed plain TLS");
+    let (near, far) = tokio::join!(client.connect_or_plain(relay, SERVER_NAME), async {
+        server.accept().await.unwrap().accept_or_plain().await
+    });
+    let (Connected::Plain(near), Connected::Plain(far)) = (near.unwrap(), far.unwrap()) else {
+        panic!("a session through a relay that resets the offer")
+    };
+    assert_eq!(near.reason(), PlainReason::OfferLost);
+    assert_eq!(far.reason(), PlainReason::NotOffered);
+    assert_eq!(seen.load(Ordering::SeqCst), 3);
+    exchange(near, far, pattern(5, 100_000)).await;
 }
