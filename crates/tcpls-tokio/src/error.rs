@@ -9,6 +9,8 @@ use tcpls_core::crypto::{ConfigError, HandshakeError, KeyError, PlainReason};
 use tcpls_core::wire::hello::join::JoinFailure;
 use thiserror::Error;
 
+use crate::io::is_reset;
+
 /// Why [`Session::open_bi`](crate::Session::open_bi) opened no stream.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
@@ -206,14 +208,9 @@ impl From<io::Error> for IoError {
 impl ConnectError {
     /// Whether the connection broke or stayed silent, without a word from the peer about why.
     pub(crate) fn is_loss(&self) -> bool {
-        const BROKEN: [io::ErrorKind; 3] = [
-            io::ErrorKind::ConnectionReset,
-            io::ErrorKind::ConnectionAborted,
-            io::ErrorKind::BrokenPipe,
-        ];
         match self {
             Self::Closed | Self::TimedOut(_) => true,
-            Self::Io(error) => BROKEN.contains(&error.kind),
+            Self::Io(error) => is_reset(error.kind),
             Self::Handshake(error) => *error == HandshakeError::Closed,
             Self::InvalidServerName(_)
             | Self::NoConfig(_)

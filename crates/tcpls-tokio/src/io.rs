@@ -1,6 +1,7 @@
 //! Byte streams: what a session runs over, split into halves that need no common lock.
 
 use std::any::Any;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -10,6 +11,17 @@ use tokio::net::TcpStream;
 pub(crate) type ReadIo = Box<dyn AsyncRead + Send + Unpin>;
 /// The write half of a connection.
 pub(crate) type WriteIo = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// Whether an error of this kind says that the other end, or something on the path, broke the
+/// connection.
+pub(crate) fn is_reset(kind: ErrorKind) -> bool {
+    [
+        ErrorKind::ConnectionReset,
+        ErrorKind::ConnectionAborted,
+        ErrorKind::BrokenPipe,
+    ]
+    .contains(&kind)
+}
 
 /// The two ends of one path, where the transport has addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

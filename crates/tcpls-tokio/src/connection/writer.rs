@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, TryLockError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use tcpls_core::crypto::{Plaintext, RecordSealer, SealError, WriteBuffer};
+use tcpls_core::crypto::{RecordSealer, SealError, WriteBuffer};
 use tcpls_core::{ConnectionFailure, ConnectionHandle, Transmit, TransmitState};
 use tokio::io::AsyncWrite;
 
 use crate::block;
-use crate::io::WriteIo;
+use crate::io::{WriteIo, is_reset};
 use crate::shared::Shared;
 
 /// Plaintext asked for at a time: enough for one large write, little enough to stay in cache.
@@ -41,10 +41,7 @@ impl Writer {
         prefix: &[u8],
     ) -> Self {
         let mut pending = WriteBuffer::new();
-        if !prefix.is_empty() {
-            pending.room(prefix.len()).copy_from_slice(prefix);
-            pending.commit(prefix.len());
-        }
+        pending.extend_from_slice(prefix);
         Self {
             half: Mutex::new(WriteHalf {
                 connection,
@@ -200,12 +197,7 @@ impl WriteHalf {
 
     fn seal_batch(&mut self) -> Result<(), Unsealed> {
         for record in &self.transmit.records {
-            let plaintext = Plaintext {
-                content_type: record.content_type,
-                lead: &record.lead,
-                tail: record.tail(&self.transmit.tails),
-                padding: record.padding,
-            };
+            let plaintext = record.plaintext(&self.transmit.tails);
             let sequence = self.sealer.seal(&plaintext, &mut self.sealed)?;
             if sequence != record.sequence {
                 return Err(Unsealed::Sequence);
@@ -259,13 +251,8 @@ enum Batch {
 
 /// The session's name for what the socket reported.
 pub(super) fn failure(error: &io::Error) -> ConnectionFailure {
-    const RESET: [io::ErrorKind; 3] = [
-        io::ErrorKind::ConnectionReset,
-        io::ErrorKind::ConnectionAborted,
-        io::ErrorKind::BrokenPipe,
-    ];
     let kind = error.kind();
-    if RESET.contains(&kind) {
+    if is_reset(kind) {
         ConnectionFailure::Reset
     } else if kind == io::ErrorKind::TimedOut {
         ConnectionFailure::TimedOut
