@@ -10,6 +10,7 @@ use tcpls_core::wire::hello::join::JoinFailure;
 use thiserror::Error;
 
 use crate::io::is_reset;
+use crate::tcp::DialError;
 
 /// Why [`Session::open_bi`](crate::Session::open_bi) opened no stream.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -170,6 +171,18 @@ pub enum PathError {
     /// All 255 tokens of the session were used: it takes no further connection (reading A-5).
     #[error("the tokens of the session are used up")]
     TokensUsedUp,
+    /// The session did not begin over TCP, so that only
+    /// [`PathOptions::remote`](crate::PathOptions::remote) says where to connect to.
+    #[error("there is no address to connect to: the session did not begin over TCP")]
+    NoAddress,
+    /// The path cannot be bound to the network interface of this name: the system has none, does not
+    /// allow it, or is not Linux.
+    #[error("the network interface '{0}' cannot be used: {1}")]
+    Device(String, IoError),
+    /// The system does not have the congestion control of this name, does not allow it, or is not
+    /// Linux.
+    #[error("the congestion control '{0}' cannot be used: {1}")]
+    CongestionControl(String, IoError),
     /// The TCP connection could not be made, or failed during the join.
     #[error("{0}")]
     Io(IoError),
@@ -193,6 +206,18 @@ pub enum PathError {
 impl From<io::Error> for PathError {
     fn from(error: io::Error) -> Self {
         Self::Io(error.into())
+    }
+}
+
+impl From<DialError> for PathError {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Device(name, error) => Self::Device(name, error.into()),
+            DialError::CongestionControl(name, error) => {
+                Self::CongestionControl(name, error.into())
+            }
+            DialError::Io(error) => error.into(),
+        }
     }
 }
 

@@ -38,12 +38,14 @@ mod incoming;
 mod io;
 mod join;
 mod path;
+mod path_options;
 mod plain;
 mod recv_stream;
 mod registry;
 mod send_stream;
 mod session;
 mod shared;
+mod tcp;
 mod token_table;
 
 #[cfg(feature = "aws-lc")]
@@ -59,6 +61,7 @@ pub use error::{
 };
 pub use incoming::Incoming;
 pub use path::{Path, PathEvent, PathEvents};
+pub use path_options::PathOptions;
 pub use plain::PlainStream;
 pub use recv_stream::RecvStream;
 pub use rustls;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -11,12 +11,12 @@ use tcpls_core::crypto::{Exporter, HandshakeInfo};
 use tcpls_core::wire::StreamId;
 use tcpls_core::{ConnectionFailure, ConnectionStats, SessionStats};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpSocket, TcpStream};
 
 use crate::error::{ExportError, OpenError, PathError, SessionError};
 use crate::io::{Addresses, Transport};
 use crate::join::Joiner;
 use crate::path::{Path, PathEvents};
+use crate::path_options::PathOptions;
 use crate::recv_stream::RecvStream;
 use crate::send_stream::SendStream;
 use crate::shared::{Shared, Wait};
@@ -85,8 +85,7 @@ impl Session {
         Ok(self.halves(id))
     }
 
-    /// Opens another TCP connection to `remote`, from the address `local` if one is given, and joins it
-    /// to the session. From then on the session uses it along with the others and outlives any of
+    /// Opens another TCP connection as `options` say, and joins it to the session. From then on the session uses it along with the others and outlives any of
     /// them (draft 4.2).
     ///
     /// A session without connections waits for one for its
@@ -97,13 +96,10 @@ impl Session {
     ///
     /// # Cancel safety
     /// Dropped before it completes, the attempt is given up.
-    pub async fn open_path(
-        &self,
-        remote: SocketAddr,
-        local: Option<IpAddr>,
-    ) -> Result<Path, PathError> {
+    pub async fn open_path(&self, options: &PathOptions) -> Result<Path, PathError> {
         let limit = self.joiner()?.config.transport.handshake_timeout;
-        let tcp = tokio::time::timeout(limit, connect(remote, local))
+        let first = self.handle.addresses.remote;
+        let tcp = tokio::time::timeout(limit, options.dial(first))
             .await
             .map_err(|_| PathError::TimedOut(limit))??;
         self.join(Transport::new(tcp)).await
@@ -283,17 +279,6 @@ impl fmt::Debug for Session {
             .field("addresses", &self.handle.addresses)
             .finish_non_exhaustive()
     }
-}
-
-async fn connect(remote: SocketAddr, local: Option<IpAddr>) -> std::io::Result<TcpStream> {
-    let socket = match remote {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    if let Some(local) = local {
-        socket.bind(SocketAddr::new(local, 0))?;
-    }
-    socket.connect(remote).await
 }
 
 /// What all handles of a session keep alive; the session closes when it is dropped.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::common::{Identity, SERVER_NAME, pattern};
 use crate::joins::{Peers, joined, killable};
 use tcpls_tokio::{
-    ConnectionFailure, Endpoint, PathError, PathEvent, SessionConfig, SessionError, TransportConfig,
+    ConnectionFailure, Endpoint, PathError, PathEvent, PathOptions, SessionConfig, SessionError,
+    TransportConfig,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
@@ -111,6 +112,13 @@ async fn tcp_relay(to: SocketAddr) -> (SocketAddr, AbortHandle) {
     (address, task.abort_handle())
 }
 
+/// A path to this address.
+fn to(address: SocketAddr) -> PathOptions {
+    let mut options = PathOptions::new();
+    options.remote(address);
+    options
+}
+
 /// R12, R14, R18, A-25: over TCP, through the endpoint, whose `accept` shows the session alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn paths_are_opened_over_tcp() {
@@ -124,7 +132,10 @@ async fn paths_are_opened_over_tcp() {
     let near = near.unwrap();
     let mut events = near.path_events();
     let local = IpAddr::from(Ipv4Addr::new(127, 0, 0, 2));
-    let path = near.open_path(address, Some(local)).await.unwrap();
+    let path = near
+        .open_path(PathOptions::new().remote(address).local(local))
+        .await
+        .unwrap();
     assert_eq!(path.local_address().unwrap().ip(), local);
     assert_eq!(path.remote_address(), Some(address));
     let id = path.id();
@@ -137,19 +148,63 @@ async fn paths_are_opened_over_tcp() {
     path.close();
     assert!(path.is_closed());
     assert!(near.paths().is_empty());
-    let last = near.open_path(address, None).await.unwrap();
+    let direct = to(address);
+    let last = near.open_path(&direct).await.unwrap();
     transfer(&near, &far, pattern(9, 1 << 20)).await;
     assert!(last.stats().bytes_sent > 1 << 20);
     let none = tokio::time::timeout(Duration::from_millis(50), server.accept()).await;
     assert!(none.is_err(), "joins do not surface");
     assert_eq!(
-        far.open_path(address, None).await.unwrap_err(),
+        far.open_path(&direct).await.unwrap_err(),
         PathError::NotClient
     );
     near.close();
     assert_eq!(far.closed().await, SessionError::PeerClose);
     client.wait_idle().await;
     server.wait_idle().await;
+}
+
+/// R12, R14: a path goes where the first one went unless told otherwise, through the network interface
+/// and with the congestion control that were asked for, and says which of them cannot be had.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_path_is_opened_as_its_options_say() {
+    let identity = Identity::generate();
+    let server = Endpoint::server(identity.server_config(), ([127, 0, 0, 1], 0).into()).unwrap();
+    let client = Endpoint::client(identity.client_config());
+    let address = server.local_addr().unwrap();
+    let accept = async { server.accept().await.unwrap().await.unwrap() };
+    let (near, far) = tokio::join!(client.connect(address, SERVER_NAME), accept);
+    let near = near.unwrap();
+    let mut options = PathOptions::new();
+    options.device("lo").congestion_control("reno");
+    let path = near.open_path(&options).await.unwrap();
+    assert_eq!(path.remote_address(), Some(address));
+    transfer(&near, &far, pattern(1, 100_000)).await;
+    let refused = near.open_path(PathOptions::new().device("none-such")).await;
+    assert!(
+        matches!(refused, Err(PathError::Device(name, _)) if name == "none-such"),
+        "no such interface"
+    );
+    let refused = near
+        .open_path(PathOptions::new().congestion_control("none-such"))
+        .await;
+    assert!(
+        matches!(refused, Err(PathError::CongestionControl(name, _)) if name == "none-such"),
+        "no such congestion control"
+    );
+    let elsewhere = IpAddr::from([192, 0, 2, 1]);
+    let refused = near.open_path(PathOptions::new().local(elsewhere)).await;
+    assert!(matches!(refused, Err(PathError::Io(_))), "not our address");
+    assert_eq!(near.paths().len(), 2);
+}
+
+/// R12: a session that did not begin over TCP has no address of its own to connect to.
+#[tokio::test]
+async fn a_path_needs_an_address() {
+    let peers = Peers::new(TransportConfig::default()).await;
+    let refused = peers.client.open_path(&PathOptions::new()).await;
+    assert_eq!(refused.unwrap_err(), PathError::NoAddress);
 }
 
 /// R21, A-14: TCP's reset of one connection in the middle of a transfer, as a middlebox sends it to both
@@ -187,7 +242,7 @@ async fn a_reset_moves_a_transfer() {
     let (near, far) = tokio::join!(client.connect(relayed, SERVER_NAME), accept);
     let near = near.unwrap();
     let first = near.paths().remove(0);
-    near.open_path(address, None).await.unwrap();
+    near.open_path(&to(address)).await.unwrap();
     tokio::join!(
         transfer(&near, &far, pattern(1, 12 << 20)),
         transfer(&far, &near, pattern(2, 12 << 20))

@@ -1,0 +1,71 @@
+//! Where and how another path is to be opened.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::error::PathError;
+use crate::tcp::{self, Dial};
+
+/// How to open another TCP connection of a session; see
+/// [`Session::open_path`](crate::Session::open_path).
+///
+/// ```
+/// # use tcpls_tokio::PathOptions;
+/// let mut options = PathOptions::new();
+/// options.remote(([192, 0, 2, 1], 443).into()).local([198, 51, 100, 7].into());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PathOptions {
+    remote: Option<SocketAddr>,
+    local: Option<IpAddr>,
+    device: Option<String>,
+    congestion_control: Option<String>,
+}
+
+impl PathOptions {
+    /// To where the session's first connection went, and everything else as the system chooses.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where to connect to; default: where the session's first connection went.
+    pub fn remote(&mut self, address: SocketAddr) -> &mut Self {
+        self.remote = Some(address);
+        self
+    }
+
+    /// The local address to connect from; default: the system's choice for the remote address. Which
+    /// interface the packets leave through is still for the routing table to say: see
+    /// [`device`](Self::device).
+    pub fn local(&mut self, address: IpAddr) -> &mut Self {
+        self.local = Some(address);
+        self
+    }
+
+    /// The network interface to use whatever the routing table says, by its name, like "eth1". Linux
+    /// only; before Linux 5.7 it takes the capability `CAP_NET_RAW`.
+    pub fn device(&mut self, name: impl Into<String>) -> &mut Self {
+        self.device = Some(name.into());
+        self
+    }
+
+    /// TCP's congestion control on this path, by the system's name for it, like "cubic"; default:
+    /// the system's choice. Linux only, and of algorithms that the system has and allows.
+    pub fn congestion_control(&mut self, name: impl Into<String>) -> &mut Self {
+        self.congestion_control = Some(name.into());
+        self
+    }
+
+    /// Opens the TCP connection, to `first` unless another address was set.
+    pub(crate) async fn dial(
+        &self,
+        first: Option<SocketAddr>,
+    ) -> Result<tokio::net::TcpStream, PathError> {
+        let dial = Dial {
+            remote: self.remote.or(first).ok_or(PathError::NoAddress)?,
+            local: self.local,
+            device: self.device.as_deref(),
+            congestion_control: self.congestion_control.as_deref(),
+        };
+        tcp::dial(dial).await.map_err(PathError::from)
+    }
+}
