@@ -141,7 +141,7 @@ impl RecvStream {
             .update(|state, _| match read(state, self.id) {
                 Ok(data) => Poll::Ready(Ok(data)),
                 Err(tcpls_core::ReadError::Blocked) => {
-                    state.wait_for_stream(self.id, Interest::Read, cx)
+                    state.waiting.for_stream(self.id, Interest::Read, cx)
                 }
                 Err(error) => Poll::Ready(Err(state.read_error(error))),
             })
@@ -168,7 +168,7 @@ impl AsyncRead for RecvStream {
 impl Drop for RecvStream {
     fn drop(&mut self) {
         self.handle.shared.update(|state, _| {
-            state.forget_stream(self.id, &[Interest::Read]);
+            state.waiting.forget_stream(self.id, &[Interest::Read]);
             state.core.drop_recv(self.id);
         });
     }

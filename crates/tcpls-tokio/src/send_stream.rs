@@ -147,7 +147,7 @@ impl SendStream {
                 .shared
                 .update(|state, _| match state.core.send(self.id).poll_acked() {
                     Ok(true) => Poll::Ready(Ok(None)),
-                    Ok(false) => state.wait_for_stream(self.id, Interest::Acked, cx),
+                    Ok(false) => state.waiting.for_stream(self.id, Interest::Acked, cx),
                     Err(error) => Poll::Ready(Err(state.write_error(error).into())),
                 })
         })
@@ -212,7 +212,7 @@ impl SendStream {
             .update(|state, _| match write(state, self.id) {
                 Ok(count) => Poll::Ready(Ok(count)),
                 Err(tcpls_core::WriteError::Blocked) => {
-                    state.wait_for_stream(self.id, Interest::Write, cx)
+                    state.waiting.for_stream(self.id, Interest::Write, cx)
                 }
                 Err(error) => Poll::Ready(Err(state.write_error(error))),
             })
@@ -251,7 +251,7 @@ impl AsyncWrite for SendStream {
             .shared
             .update(|state, _| match state.core.send(this.id).poll_sent() {
                 Ok(true) => Poll::Ready(Ok(())),
-                Ok(false) => state.wait_for_stream(this.id, Interest::Sent, cx),
+                Ok(false) => state.waiting.for_stream(this.id, Interest::Sent, cx),
                 Err(error) => Poll::Ready(Err(state.write_error(error).into())),
             })
     }
@@ -269,7 +269,9 @@ impl AsyncWrite for SendStream {
 impl Drop for SendStream {
     fn drop(&mut self) {
         self.handle.shared.update(|state, _| {
-            state.forget_stream(self.id, &[Interest::Write, Interest::Acked, Interest::Sent]);
+            state
+                .waiting
+                .forget_stream(self.id, &[Interest::Write, Interest::Acked, Interest::Sent]);
             state.core.drop_send(self.id);
         });
     }

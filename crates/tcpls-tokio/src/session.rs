@@ -54,7 +54,9 @@ impl Session {
                 .shared
                 .update(|state, _| match state.core.open_bi() {
                     Ok(id) => Poll::Ready(Ok(id)),
-                    Err(tcpls_core::OpenError::Blocked) => state.wait_for_session(Wait::Open, cx),
+                    Err(tcpls_core::OpenError::Blocked) => {
+                        state.waiting.for_session(Wait::Open, cx)
+                    }
                     Err(error) => Poll::Ready(Err(OpenError::from(error))),
                 })
         })
@@ -77,7 +79,7 @@ impl Session {
                 }
                 match state.ended() {
                     Some(error) => Poll::Ready(Err(*error)),
-                    None => state.wait_for_session(Wait::Accept, cx),
+                    None => state.waiting.for_session(Wait::Accept, cx),
                 }
             })
         })
@@ -147,7 +149,7 @@ impl Session {
         poll_fn(|cx| {
             self.handle.shared.update(|state, _| match state.ended() {
                 Some(error) => Poll::Ready(*error),
-                None => state.wait_for_session(Wait::Closed, cx),
+                None => state.waiting.for_session(Wait::Closed, cx),
             })
         })
         .await

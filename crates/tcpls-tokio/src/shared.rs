@@ -3,22 +3,26 @@
 //! Nothing under this lock encrypts, decrypts or calls the system: connections take plaintext
 //! records out of it and put plaintext records into it.
 
+mod slot;
+mod waiting;
+
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tcpls_core::wire::{ConnectionId, StreamId};
+use tcpls_core::wire::ConnectionId;
 use tcpls_core::{
     ConnectionFailure, ConnectionHandle, ConnectionStart, Event, Session as Core, Transmit,
     TransmitState,
 };
 use tokio::sync::broadcast;
 
+pub(crate) use self::slot::{Slot, Socket};
+use self::waiting::Wakeups;
+pub(crate) use self::waiting::{Interest, Wait, Waiting};
 use crate::connection::{ReadEnd, Writer};
-use crate::io::Addresses;
 use crate::path::PathEvent;
 use crate::{ReadError, SessionError, WriteError, clock};
 
@@ -33,11 +37,7 @@ impl Shared {
             state: Mutex::new(State {
                 core,
                 connections: BTreeMap::new(),
-                streams: BTreeMap::new(),
-                accepting: Vec::new(),
-                opening: Vec::new(),
-                closing: Vec::new(),
-                joining: Vec::new(),
+                waiting: Waiting::default(),
                 path_events: None,
                 tokens_wanted: 0,
                 timer: None,
@@ -107,13 +107,7 @@ impl Shared {
         let wanted = state.core.wants_read(connection);
         match state.connections.get_mut(&connection) {
             Some(slot) => {
-                if !slot
-                    .reader_task
-                    .as_ref()
-                    .is_some_and(|task| task.will_wake(cx.waker()))
-                {
-                    slot.reader_task = Some(cx.waker().clone());
-                }
+                slot.register_reader(cx);
                 if wanted {
                     Poll::Ready(())
                 } else {
@@ -130,7 +124,7 @@ impl Shared {
             let earlier = state
                 .connections
                 .get(&connection)
-                .and_then(|slot| slot.write_failure);
+                .and_then(Slot::write_failure);
             match (end, earlier) {
                 // After a failed write an end of file is only how the failure reads.
                 (ReadEnd::Eof, Some(failure)) | (ReadEnd::Failed(failure), _) => {
@@ -154,13 +148,7 @@ impl Shared {
 pub(crate) struct State {
     pub(crate) core: Core,
     pub(crate) connections: BTreeMap<ConnectionHandle, Slot>,
-    /// Tasks that wait for a stream half; a half has one at most, because its methods borrow it.
-    streams: BTreeMap<StreamId, StreamWakers>,
-    accepting: Vec<Waker>,
-    opening: Vec<Waker>,
-    closing: Vec<Waker>,
-    /// Who waits for a token, or for a connection to be established.
-    joining: Vec<Waker>,
+    pub(crate) waiting: Waiting,
     /// Who watches connections come and go, once somebody asked.
     path_events: Option<broadcast::Sender<PathEvent>>,
     /// Tokens that the client is to get.
@@ -184,17 +172,8 @@ impl State {
     ) -> (ConnectionHandle, Arc<Writer>) {
         let handle = self.core.add_connection(start, now);
         let writer = writer(handle);
-        self.connections.insert(
-            handle,
-            Slot {
-                writer: Arc::clone(&writer),
-                addresses: socket.addresses,
-                writer_task: None,
-                reader_task: None,
-                over: socket.over,
-                write_failure: None,
-            },
-        );
+        let slot = Slot::new(socket, Arc::clone(&writer));
+        self.connections.insert(handle, slot);
         (handle, writer)
     }
 
@@ -248,44 +227,6 @@ impl State {
             .subscribe()
     }
 
-    /// Waits for `interest` on a stream half.
-    pub(crate) fn wait_for_stream<R>(
-        &mut self,
-        id: StreamId,
-        interest: Interest,
-        cx: &Context<'_>,
-    ) -> Poll<R> {
-        let wakers = self.streams.entry(id).or_default();
-        *wakers.slot(interest) = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
-    /// Forgets who waits for `interest`, when that half of the stream is dropped.
-    pub(crate) fn forget_stream(&mut self, id: StreamId, interests: &[Interest]) {
-        if let Some(wakers) = self.streams.get_mut(&id) {
-            for &interest in interests {
-                *wakers.slot(interest) = None;
-            }
-            if wakers.is_empty() {
-                self.streams.remove(&id);
-            }
-        }
-    }
-
-    /// Waits for a stream to accept, for room to open one, or for the end of the session.
-    pub(crate) fn wait_for_session<R>(&mut self, wait: Wait, cx: &Context<'_>) -> Poll<R> {
-        let list = match wait {
-            Wait::Accept => &mut self.accepting,
-            Wait::Open => &mut self.opening,
-            Wait::Closed => &mut self.closing,
-            Wait::Join => &mut self.joining,
-        };
-        if !list.iter().any(|waker| waker.will_wake(cx.waker())) {
-            list.push(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-
     /// Runs due timers; says when to come back, or that nothing is left to wait for.
     pub(crate) fn poll_timer(&mut self, cx: &Context<'_>, now: Instant) -> Timer {
         if self.core.poll_timeout().is_some_and(|(at, _)| at <= now) {
@@ -313,23 +254,20 @@ impl State {
 
     fn on_event(&mut self, event: Event, wakeups: &mut Wakeups) {
         match event {
-            Event::StreamIncoming => wakeups.tasks.append(&mut self.accepting),
-            Event::StreamsAvailable => wakeups.tasks.append(&mut self.opening),
-            Event::Readable(id) => self.wake_stream(id, Interest::Read, wakeups),
-            Event::Writable(id) => self.wake_stream(id, Interest::Write, wakeups),
-            Event::Sent(id) => self.wake_stream(id, Interest::Sent, wakeups),
-            Event::SendAcked(id) => self.wake_stream(id, Interest::Acked, wakeups),
+            Event::StreamIncoming => self.waiting.wake(Wait::Accept, wakeups),
+            Event::StreamsAvailable => self.waiting.wake(Wait::Open, wakeups),
+            Event::Readable(id) => self.waiting.wake_stream(id, Interest::Read, wakeups),
+            Event::Writable(id) => self.waiting.wake_stream(id, Interest::Write, wakeups),
+            Event::Sent(id) => self.waiting.wake_stream(id, Interest::Sent, wakeups),
+            Event::SendAcked(id) => self.waiting.wake_stream(id, Interest::Acked, wakeups),
             Event::ReadResumed(handle) => {
-                // It stays: the reader may be waiting for its socket and not come by here again.
                 if let Some(slot) = self.connections.get(&handle) {
-                    wakeups.tasks.extend(slot.reader_task.clone());
+                    slot.wake_reader(wakeups);
                 }
             }
             Event::TransmitReady(handle) => {
-                if let Some(slot) = self.connections.get(&handle)
-                    && let Some(task) = slot.writer_task.clone()
-                {
-                    wakeups.writers.push((Arc::clone(&slot.writer), task));
+                if let Some(slot) = self.connections.get(&handle) {
+                    slot.wake_writer(wakeups);
                 }
             }
             Event::Ticket(ticket) => {
@@ -340,35 +278,42 @@ impl State {
                 self.tokens_wanted = self.tokens_wanted.saturating_add(count);
                 wakeups.tasks.extend(self.timer.take());
             }
-            Event::TokenReceived(_) => wakeups.tasks.append(&mut self.joining),
+            Event::TokenReceived(_) => self.waiting.wake(Wait::Join, wakeups),
             Event::ConnectionEstablished(connection) => {
                 self.tell_path(connection, |id| PathEvent::Established { id });
-                wakeups.tasks.append(&mut self.joining);
+                self.waiting.wake(Wait::Join, wakeups);
             }
             Event::ConnectionClosed {
                 connection,
                 failure,
-            } => {
-                self.tell_path(connection, |id| PathEvent::Closed {
-                    id,
-                    reason: failure,
-                });
-                wakeups.tasks.append(&mut self.joining);
-                if let Some(slot) = self.connections.remove(&connection) {
-                    slot.over.store(true, Ordering::Release);
-                    wakeups.tasks.extend(slot.writer_task);
-                    wakeups.tasks.extend(slot.reader_task);
-                }
-                wakeups.tasks.extend(self.timer.take());
-            }
+            } => self.on_connection_closed(connection, failure, wakeups),
             Event::Closed(reason) => {
                 self.ended = Some(reason);
-                self.wake_everybody(wakeups);
+                self.path_events = None;
+                self.waiting.wake_everybody(wakeups);
+                wakeups.tasks.extend(self.timer.take());
             }
             // Paths are opened by the application.
             Event::PingAcked { .. } | Event::AddressAdded { .. } | Event::AddressRemoved { .. } => {
             }
         }
+    }
+
+    fn on_connection_closed(
+        &mut self,
+        connection: ConnectionHandle,
+        failure: Option<ConnectionFailure>,
+        wakeups: &mut Wakeups,
+    ) {
+        self.tell_path(connection, |id| PathEvent::Closed {
+            id,
+            reason: failure,
+        });
+        self.waiting.wake(Wait::Join, wakeups);
+        if let Some(slot) = self.connections.remove(&connection) {
+            slot.end(wakeups);
+        }
+        wakeups.tasks.extend(self.timer.take());
     }
 
     fn tell_path(
@@ -381,116 +326,14 @@ impl State {
             let _listeners = events.send(event(id));
         }
     }
-
-    fn wake_stream(&mut self, id: StreamId, interest: Interest, wakeups: &mut Wakeups) {
-        if let Some(wakers) = self.streams.get_mut(&id) {
-            wakeups.tasks.extend(wakers.slot(interest).take());
-            if wakers.is_empty() {
-                self.streams.remove(&id);
-            }
-        }
-    }
-
-    fn wake_everybody(&mut self, wakeups: &mut Wakeups) {
-        wakeups.tasks.append(&mut self.accepting);
-        wakeups.tasks.append(&mut self.opening);
-        wakeups.tasks.append(&mut self.closing);
-        wakeups.tasks.append(&mut self.joining);
-        self.path_events = None;
-        wakeups.tasks.extend(self.timer.take());
-        for wakers in std::mem::take(&mut self.streams).into_values() {
-            wakeups.tasks.extend(wakers.read);
-            wakeups.tasks.extend(wakers.write);
-            wakeups.tasks.extend(wakers.acked);
-            wakeups.tasks.extend(wakers.sent);
-        }
-    }
-}
-
-/// What a connection brings along.
-pub(crate) struct Socket {
-    pub(crate) addresses: Addresses,
-    /// Tells the reader that the session needs nothing more from it.
-    pub(crate) over: Arc<AtomicBool>,
-}
-
-/// What the state knows of one TCP connection's tasks.
-pub(crate) struct Slot {
-    writer: Arc<Writer>,
-    pub(crate) addresses: Addresses,
-    pub(crate) writer_task: Option<Waker>,
-    reader_task: Option<Waker>,
-    /// Tells the reader, which keeps a share, that the session needs nothing more from it.
-    over: Arc<AtomicBool>,
-    /// Writing failed; what arrived before is still being read.
-    pub(crate) write_failure: Option<ConnectionFailure>,
 }
 
 /// How many events a slow watcher of paths may be behind.
 const PATH_EVENTS: usize = 64;
-
-/// What a task waits for on a stream half.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interest {
-    Read,
-    Write,
-    Acked,
-    Sent,
-}
-
-/// What a task waits for on the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
-    Accept,
-    Open,
-    Closed,
-    Join,
-}
 
 /// What the timer task does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timer {
     WakeAt(Option<Instant>),
     Done,
-}
-
-#[derive(Default)]
-struct StreamWakers {
-    read: Option<Waker>,
-    write: Option<Waker>,
-    acked: Option<Waker>,
-    sent: Option<Waker>,
-}
-
-impl StreamWakers {
-    fn slot(&mut self, interest: Interest) -> &mut Option<Waker> {
-        match interest {
-            Interest::Read => &mut self.read,
-            Interest::Write => &mut self.write,
-            Interest::Acked => &mut self.acked,
-            Interest::Sent => &mut self.sent,
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.read.is_none() && self.write.is_none() && self.acked.is_none() && self.sent.is_none()
-    }
-}
-
-/// Whom to wake once the lock is released.
-#[derive(Default)]
-struct Wakeups {
-    tasks: Vec<Waker>,
-    writers: Vec<(Arc<Writer>, Waker)>,
-}
-
-impl Wakeups {
-    fn deliver(self, shared: &Shared) {
-        for task in self.tasks {
-            task.wake();
-        }
-        for (writer, task) in self.writers {
-            writer.kick(shared, task);
-        }
-    }
 }

@@ -59,7 +59,7 @@ impl Writer {
         let mut last_words = pin!(None);
         let end = std::future::poll_fn(|cx| {
             let live = shared.with_slot(connection, |slot| {
-                slot.writer_task = Some(cx.waker().clone());
+                slot.register_writer(cx);
             });
             if !live {
                 if last_words.is_none() {
@@ -85,7 +85,7 @@ impl Writer {
         if let Err(failure) = end {
             // The peer's last records may still be readable: its reader reports the end, unless
             // the transport never ends by itself.
-            shared.with_slot(connection, |slot| slot.write_failure = Some(failure));
+            shared.with_slot(connection, |slot| slot.write_failed(failure));
             tokio::time::sleep(READ_REST).await;
             shared.update(|state, now| state.core.handle_failure(connection, failure, now));
         }

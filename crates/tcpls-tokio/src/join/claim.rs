@@ -43,7 +43,7 @@ impl Claim {
                 }
                 match no_token(state) {
                     Some(error) => Poll::Ready(Err(error)),
-                    None => state.wait_for_session(Wait::Join, cx),
+                    None => state.waiting.for_session(Wait::Join, cx),
                 }
             })
         })

@@ -225,7 +225,7 @@ impl Joining {
                     return Poll::Ready(Ok(()));
                 }
                 if state.connections.contains_key(&connection) {
-                    return state.wait_for_session(Wait::Join, cx);
+                    return state.waiting.for_session(Wait::Join, cx);
                 }
                 Poll::Ready(Err(match (failure.get(), state.ended()) {
                     (Some(failure), _) => PathError::NotJoined(*failure),
