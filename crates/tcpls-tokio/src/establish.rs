@@ -98,6 +98,9 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
         record_sizes: [0; 2],
     };
     let addresses = transport.addresses;
+    if addresses.local.is_some() {
+        registry.watch_interfaces();
+    }
     let keys = &established.keys;
     let connection = NewConnection {
         keys,

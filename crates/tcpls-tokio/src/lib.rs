@@ -35,6 +35,7 @@ mod error;
 mod establish;
 mod handshake;
 mod incoming;
+mod interfaces;
 mod io;
 mod join;
 mod path;

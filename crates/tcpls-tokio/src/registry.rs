@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use tcpls_core::ConnectionFailure;
 use tokio::sync::Notify;
 
+use crate::interfaces::{Change, Interfaces};
 use crate::shared::Shared;
 
 /// All sessions of an endpoint, to close them together and to wait until they are over.
@@ -18,6 +20,8 @@ pub(crate) struct Registry {
 struct Inner {
     sessions: Mutex<Sessions>,
     emptied: Notify,
+    /// Once a session began over TCP.
+    interfaces: Mutex<Option<Interfaces>>,
 }
 
 #[derive(Default)]
@@ -40,6 +44,36 @@ impl Registry {
         }
     }
 
+    /// Sees to it that sessions hear of local addresses that come and go. Within a runtime with I/O
+    /// enabled.
+    pub(crate) fn watch_interfaces(&self) {
+        let mut interfaces = self
+            .inner
+            .interfaces
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if interfaces.as_ref().is_none_or(Interfaces::is_over) {
+            let registry = Arc::downgrade(&self.inner);
+            *interfaces = Some(Interfaces::watch(move |change| {
+                if let Some(inner) = registry.upgrade() {
+                    Self { inner }.on_local_addresses(change);
+                }
+            }));
+        }
+    }
+
+    /// Local addresses came or went: a connection does not outlive its own.
+    fn on_local_addresses(&self, change: &Change) {
+        for shared in self.sessions() {
+            shared.update(|state, now| {
+                for connection in state.connections_from(&change.gone) {
+                    let failure = ConnectionFailure::AddressGone;
+                    state.core.handle_failure(connection, failure, now);
+                }
+            });
+        }
+    }
+
     /// How many sessions are live.
     pub(crate) fn live(&self) -> usize {
         self.lock().live.len()
@@ -47,13 +81,7 @@ impl Registry {
 
     /// Closes every session as its own `close` would.
     pub(crate) fn close_all(&self) {
-        let sessions: Vec<_> = self
-            .lock()
-            .live
-            .values()
-            .filter_map(Weak::upgrade)
-            .collect();
-        for shared in sessions {
+        for shared in self.sessions() {
             shared.update(|state, now| state.core.close(now));
         }
     }
@@ -67,6 +95,11 @@ impl Registry {
             }
             emptied.await;
         }
+    }
+
+    fn sessions(&self) -> Vec<Arc<Shared>> {
+        let sessions = self.lock();
+        sessions.live.values().filter_map(Weak::upgrade).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Sessions> {
@@ -99,5 +132,71 @@ impl Drop for Registration {
             drop(sessions);
             self.registry.inner.emptied.notify_waiters();
         }
+    }
+}
+
+#[cfg(all(test, feature = "aws-lc"))]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use rustls::RootCertStore;
+    use rustls_pki_types::PrivatePkcs8KeyDer;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::acceptor::Acceptor;
+    use crate::connector::Connector;
+    use crate::{ClientConfig, ConnectError, PathEvent, PathOptions, ServerConfig};
+
+    const NAME: &str = "server.example";
+
+    /// connections go with their local address, at once; the peer hears of it on another, and the
+    /// session goes on.
+    #[tokio::test]
+    async fn connections_go_with_their_local_address() {
+        let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
+        let server = ServerConfig::with_single_cert(vec![certificate], key).unwrap();
+        let client = ClientConfig::with_root_certificates(roots).unwrap();
+        let registry = Registry::default();
+        let connector = Connector::with_registry(Arc::new(client), registry.clone());
+        let acceptor = Acceptor::new(server);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let tcp = TcpStream::connect(address).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let name = NAME.try_into().unwrap();
+        let (near, far) = tokio::join!(connector.connect(name, tcp), acceptor.accept(accepted));
+        let (near, far) = (near.unwrap(), far.unwrap());
+        let joining = tokio::spawn(async move {
+            let (accepted, _) = listener.accept().await.unwrap();
+            let error = acceptor.accept(accepted).await.unwrap_err();
+            assert!(matches!(error, ConnectError::Joined), "{error}");
+        });
+        let local = IpAddr::from(Ipv4Addr::new(127, 0, 0, 2));
+        let path = near
+            .open_path(PathOptions::new().local(local))
+            .await
+            .unwrap();
+        joining.await.unwrap();
+        let id = path.id();
+        let (mut near_events, mut far_events) = (near.path_events(), far.path_events());
+        registry.on_local_addresses(&Change {
+            gone: vec![local],
+            came: Vec::new(),
+        });
+        let closed = |failure| PathEvent::Closed {
+            id,
+            reason: Some(failure),
+        };
+        let expected = closed(ConnectionFailure::AddressGone);
+        assert_eq!(near_events.recv().await, Some(expected));
+        let expected = closed(ConnectionFailure::ReportedByPeer);
+        assert_eq!(far_events.recv().await, Some(expected));
+        assert_eq!((near.paths().len(), far.paths().len()), (1, 1));
+        assert_eq!(near.close_reason(), None);
     }
 }

@@ -7,6 +7,7 @@ mod slot;
 mod waiting;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -175,6 +176,19 @@ impl State {
         let slot = Slot::new(socket, Arc::clone(&writer));
         self.connections.insert(handle, slot);
         (handle, writer)
+    }
+
+    /// The connections whose local address is one of these.
+    pub(crate) fn connections_from(&self, addresses: &[IpAddr]) -> Vec<ConnectionHandle> {
+        let is_from = |slot: &Slot| {
+            let local = slot.addresses.local;
+            local.is_some_and(|local| addresses.contains(&local.ip().to_canonical()))
+        };
+        let slots = self.connections.iter();
+        slots
+            .filter(|(_, slot)| is_from(slot))
+            .map(|(connection, _)| *connection)
+            .collect()
     }
 
     /// Why the session ended, once it has.

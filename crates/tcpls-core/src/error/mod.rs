@@ -138,6 +138,9 @@ pub enum ConnectionFailure {
     /// The local side gave the connection up.
     #[error("the connection was given up here")]
     Abandoned,
+    /// Its local address is gone, or the interface that had it is down.
+    #[error("the local address of the connection is gone")]
+    AddressGone,
     /// The session ended and took its connections along.
     #[error("the session ended")]
     SessionEnded,
@@ -156,6 +159,7 @@ impl ConnectionFailure {
             | Self::ReportedByPeer
             | Self::NotJoined
             | Self::Abandoned
+            | Self::AddressGone
             | Self::SessionEnded => None,
         }
     }
