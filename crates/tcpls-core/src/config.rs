@@ -1,6 +1,8 @@
 //! What an application can set for a session, each knob with its cost.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use crate::scheduler::{EarliestCompletion, Scheduler};
 
 /// Whether [`Session::open_bi`](crate::Session::open_bi) tells the peer at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,8 +18,11 @@ pub enum StreamAnnouncement {
 /// The longest time that can be set, a year: deadlines must not overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// The least [`SessionConfig::path_timeout`].
+const SHORTEST_PATH_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// Limits and delays of one session; the defaults are meant for production. Times are at most a year.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SessionConfig {
     pub(crate) announcement: StreamAnnouncement,
     pub(crate) stream_send_buffer: usize,
@@ -39,6 +44,8 @@ pub struct SessionConfig {
     pub(crate) orphan_timeout: Option<Duration>,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) keep_alive: Option<Duration>,
+    pub(crate) path_timeout: Duration,
+    pub(crate) scheduler: Arc<dyn Scheduler>,
 }
 
 impl Default for SessionConfig {
@@ -64,6 +71,8 @@ impl Default for SessionConfig {
             orphan_timeout: Some(Duration::from_secs(30)),
             idle_timeout: None,
             keep_alive: None,
+            path_timeout: Duration::from_secs(5),
+            scheduler: Arc::new(EarliestCompletion),
         }
     }
 }
@@ -215,6 +224,20 @@ impl SessionConfig {
     /// the idle timeout it keeps a session alive (reading A-46).
     pub fn keep_alive(&mut self, interval: Option<Duration>) -> &mut Self {
         self.keep_alive = interval.map(|time| time.min(LONGEST));
+        self
+    }
+
+    /// How long a connection may wait for the peer's TCP to acknowledge anything before it is given up;
+    /// default 5 s, at least 100 ms (reading A-45). What it carries is sent on another one long before.
+    /// A peer that does not read is not meant: its TCP answers all the same.
+    pub fn path_timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.path_timeout = timeout.clamp(SHORTEST_PATH_TIMEOUT, LONGEST);
+        self
+    }
+
+    /// Which connection carries what is next when several work; default [`EarliestCompletion`].
+    pub fn scheduler(&mut self, scheduler: Arc<dyn Scheduler>) -> &mut Self {
+        self.scheduler = scheduler;
         self
     }
 }

@@ -48,6 +48,14 @@ pub enum Event {
     TokensWanted(u8),
     /// The first record arrived on a connection that joined: the peer has it in the session.
     ConnectionEstablished(ConnectionHandle),
+    /// Read what TCP says about this connection, and call
+    /// [`Session::handle_path_info`](crate::Session::handle_path_info).
+    PathInfoWanted(ConnectionHandle),
+    /// The peer's TCP does not answer on this connection: what it carries goes out on others, too, and
+    /// nothing new on it as long as another one works (reading A-45).
+    ConnectionSuspect(ConnectionHandle),
+    /// The peer's TCP answers again.
+    ConnectionRecovered(ConnectionHandle),
     /// The peer advertised an address (draft 5.2.7).
     AddressAdded {
         /// The identifier that it has at the peer.

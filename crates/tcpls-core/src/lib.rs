@@ -12,7 +12,9 @@ mod error;
 mod event;
 mod handle;
 mod number;
+mod path;
 mod range_set;
+pub mod scheduler;
 mod sent;
 mod session;
 mod stats;
@@ -24,6 +26,7 @@ mod token;
 mod transmit;
 
 pub use config::{SessionConfig, StreamAnnouncement};
+pub use connection::ConnectionStart;
 pub use crypto::{ContentType, OpenedRecord};
 pub use error::{
     AddressError, CloseReason, ConnectionFailure, FinishError, Limit, OpenError, PeerMisbehaved,
@@ -31,7 +34,8 @@ pub use error::{
 };
 pub use event::Event;
 pub use handle::ConnectionHandle;
-pub use session::{ConnectionStart, Session};
+pub use path::{PathInfo, PathStatus, StreamPaths};
+pub use session::Session;
 pub use stats::{ConnectionStats, FrameCounts, SessionStats, StreamStats};
 pub use stream::{RecvStream, SendStream};
 pub use tcpls_crypto as crypto;

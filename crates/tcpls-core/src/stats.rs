@@ -69,6 +69,8 @@ pub struct ConnectionStats {
     pub frames_sent: FrameCounts,
     /// Frames in the records received.
     pub frames_received: FrameCounts,
+    /// Stream bytes that it sent a second time while another connection carried them, too.
+    pub duplicates_sent: u64,
     /// Frames sent but not acknowledged: what a failure of this connection would send again.
     pub frames_in_flight: u64,
     /// Key generation of the records sent (reading A-26).

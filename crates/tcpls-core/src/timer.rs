@@ -7,6 +7,10 @@ pub enum TimeoutReason {
     AckDelay,
     /// A connection whose peer half-closed it is given up (reading A-16).
     HalfClosed,
+    /// TCP is to be asked whether the path still works (reading A-45).
+    PathCheck,
+    /// A peer that was sending fell silent (reading A-45).
+    Silence,
     /// Closing no longer waits for acknowledgments or for the peer (reading A-17).
     Drain,
     /// No connection has joined a session without connections (reading A-19).

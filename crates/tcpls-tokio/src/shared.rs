@@ -308,8 +308,12 @@ impl State {
                 wakeups.tasks.extend(self.timer.take());
             }
             // Paths are opened by the application.
-            Event::PingAcked { .. } | Event::AddressAdded { .. } | Event::AddressRemoved { .. } => {
-            }
+            Event::PathInfoWanted(_)
+            | Event::ConnectionSuspect(_)
+            | Event::ConnectionRecovered(_)
+            | Event::PingAcked { .. }
+            | Event::AddressAdded { .. }
+            | Event::AddressRemoved { .. } => {}
         }
     }
 

@@ -1,19 +1,25 @@
 //! Connections: their records, acknowledgments and state, and the table of all of a session.
 
 mod ack;
+mod liveness;
+mod rank;
 mod sent;
+mod start;
 mod state;
 mod table;
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
 pub(crate) use ack::{AckState, Elicits};
-pub(crate) use sent::SentRecords;
+pub(crate) use liveness::{Content, Health, Liveness, Load, Verdict};
+pub(crate) use rank::Rank;
+pub(crate) use sent::{Outstanding, SentRecords};
+pub use start::ConnectionStart;
 pub(crate) use state::{ConnectionState, WriteHalf};
 pub(crate) use table::{Connections, Uniqueness};
 
 use crate::{
-    ConnectionStart, ConnectionStats, SessionConfig,
+    ConnectionHandle, ConnectionStats, PathStatus, SessionConfig,
     crypto::PostHandshake,
     wire::{ConnectionId, RecordSequence, Role},
 };
@@ -30,6 +36,12 @@ pub(crate) struct Connection {
     pub(crate) next_received: Option<RecordSequence>,
     pub(crate) acks: AckState,
     pub(crate) sent: SentRecords,
+    pub(crate) status: PathStatus,
+    pub(crate) liveness: Liveness,
+    /// Up to which frame of other connections this one sent duplicates.
+    pub(crate) duplicated: BTreeMap<ConnectionHandle, u64>,
+    /// Stream bytes that it took, for schedulers that compare.
+    pub(crate) turns: u64,
     pub(crate) ping: Ping,
     pub(crate) pump: Pump,
     pub(crate) key_update: KeyUpdateState,
@@ -101,7 +113,7 @@ pub(crate) struct Floods {
 }
 
 impl Connection {
-    fn new(start: ConnectionStart, role: Role, config: &SessionConfig) -> Self {
+    fn new(start: ConnectionStart, role: Role, config: &SessionConfig, now: Instant) -> Self {
         Self {
             id: start.id,
             heard: Heard::initially(start.id),
@@ -110,6 +122,10 @@ impl Connection {
             next_received: Some(start.first_received),
             acks: AckState::new(config),
             sent: SentRecords::new(start.first_sent),
+            status: PathStatus::Available,
+            liveness: Liveness::new(now),
+            duplicated: BTreeMap::new(),
+            turns: 0,
             ping: Ping::None,
             pump: Pump::Idle,
             key_update: KeyUpdateState {
@@ -120,6 +136,20 @@ impl Connection {
             messages: PostHandshake::new(role),
             floods: Floods::default(),
             stats: ConnectionStats::default(),
+        }
+    }
+
+    /// How good it is for new frames; `None` when it takes none.
+    pub(crate) fn rank(&self) -> Option<Rank> {
+        Rank::of(self)
+    }
+
+    /// What the peer's TCP is to acknowledge here.
+    pub(crate) fn load(&self) -> Load {
+        if self.sent.holds_data() {
+            Load::Data
+        } else {
+            Load::Ping
         }
     }
 }

@@ -1,8 +1,12 @@
 //! The records sent on one connection, until they are acknowledged.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Instant};
 
-use crate::{PeerMisbehaved, sent::SentFrame, wire::RecordSequence};
+use crate::{
+    PeerMisbehaved,
+    sent::{SentFrame, SentRange},
+    wire::RecordSequence,
+};
 
 /// How many frames of a connection are unacknowledged at most. Full records reach 256 MiB before that;
 /// tiny ones would otherwise cost more memory than the data in them.
@@ -15,7 +19,29 @@ const MAX_IN_FLIGHT: usize = 16_384;
 pub(crate) struct SentRecords {
     /// The number of the next record; `None` when all 2^64 are used.
     next: Option<RecordSequence>,
-    frames: VecDeque<(RecordSequence, SentFrame)>,
+    frames: VecDeque<Sent>,
+    /// How many frames were taken off the front of `frames`, which numbers the others.
+    taken: u64,
+    /// Stream frames that another connection sent first: it redoes them.
+    duplicates: VecDeque<(RecordSequence, SentRange)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    sequence: RecordSequence,
+    frame: SentFrame,
+    /// When it should have arrived, if that can be told.
+    due: Option<Instant>,
+}
+
+/// A Stream frame that this connection sent first and that is not acknowledged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outstanding {
+    /// Its place among all frames that were ever sent here.
+    pub(crate) number: u64,
+    pub(crate) range: SentRange,
+    /// When it should have arrived, if that can be told.
+    pub(crate) due: Option<Instant>,
 }
 
 impl SentRecords {
@@ -23,6 +49,8 @@ impl SentRecords {
         Self {
             next: Some(first),
             frames: VecDeque::new(),
+            taken: 0,
+            duplicates: VecDeque::new(),
         }
     }
 
@@ -31,10 +59,21 @@ impl SentRecords {
         self.next
     }
 
-    /// Remembers a frame of the record that is being built.
-    pub(crate) fn push(&mut self, frame: SentFrame) {
+    /// Remembers a frame of the record that is being built, and when it should arrive.
+    pub(crate) fn push(&mut self, frame: SentFrame, due: Option<Instant>) {
         if let Some(sequence) = self.next {
-            self.frames.push_back((sequence, frame));
+            self.frames.push_back(Sent {
+                sequence,
+                frame,
+                due,
+            });
+        }
+    }
+
+    /// Remembers a Stream frame that another connection sent first.
+    pub(crate) fn push_duplicate(&mut self, range: SentRange) {
+        if let Some(sequence) = self.next {
+            self.duplicates.push_back((sequence, range));
         }
     }
 
@@ -54,30 +93,65 @@ impl SentRecords {
     /// Takes out the next frame that is acknowledged when everything up to `highest` is. A lower value
     /// than before finds nothing.
     pub(crate) fn take_acked(&mut self, highest: RecordSequence) -> Option<SentFrame> {
-        let (sequence, _) = self.frames.front()?;
-        if *sequence > highest {
+        let is_acked = |sequence: &RecordSequence| *sequence <= highest;
+        if self
+            .frames
+            .front()
+            .is_some_and(|sent| is_acked(&sent.sequence))
+        {
+            self.taken += 1;
+            return self.frames.pop_front().map(|sent| sent.frame);
+        }
+        let (sequence, range) = self.duplicates.front()?;
+        if !is_acked(sequence) {
             return None;
         }
-        self.frames.pop_front().map(|(_, frame)| frame)
+        let range = *range;
+        self.duplicates.pop_front();
+        Some(SentFrame::Stream(range))
     }
 
-    /// What is unacknowledged. It stays here, so that a late ACK still finds it (reading A-10).
+    /// The first Stream frame from number `from` on that was sent here first and is not acknowledged.
+    pub(crate) fn outstanding(&self, from: u64) -> Option<Outstanding> {
+        let skipped = usize::try_from(from.saturating_sub(self.taken)).ok()?;
+        let first = from.max(self.taken);
+        (first..)
+            .zip(self.frames.range(skipped.min(self.frames.len())..))
+            .find_map(|(number, sent)| match sent.frame {
+                SentFrame::Stream(range) => Some(Outstanding {
+                    number,
+                    range,
+                    due: sent.due,
+                }),
+                SentFrame::Control(_) | SentFrame::Ping => None,
+            })
+    }
+
+    /// Whether anything but a Ping waits for its acknowledgment.
+    pub(crate) fn holds_data(&self) -> bool {
+        let is_data = |sent: &Sent| sent.frame != SentFrame::Ping;
+        !self.duplicates.is_empty() || self.frames.iter().any(is_data)
+    }
+
+    /// What is unacknowledged and was sent here first. It stays here, so that a late ACK still finds it
+    /// (reading A-10).
     pub(crate) fn unacked(&self) -> impl Iterator<Item = SentFrame> + '_ {
-        self.frames.iter().map(|(_, frame)| *frame)
+        self.frames.iter().map(|sent| sent.frame)
     }
 
     /// Whether more Stream frames may be sent before some are acknowledged.
     pub(crate) fn has_room(&self) -> bool {
-        self.frames.len() < MAX_IN_FLIGHT
+        self.in_flight() < MAX_IN_FLIGHT
     }
 
     /// How many frames are unacknowledged.
     pub(crate) fn in_flight(&self) -> usize {
-        self.frames.len()
+        self.frames.len() + self.duplicates.len()
     }
 
     /// Forgets everything: no ACK will come.
     pub(crate) fn retire(&mut self) {
         self.frames = VecDeque::new();
+        self.duplicates = VecDeque::new();
     }
 }

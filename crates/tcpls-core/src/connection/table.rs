@@ -1,8 +1,8 @@
 //! All connections that a session ever had.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
-use super::{Connection, Heard};
+use super::{Connection, Rank};
 use crate::{
     ConnectionHandle, ConnectionStart, SessionConfig,
     wire::{ConnectionId, Role},
@@ -35,6 +35,7 @@ impl Connections {
         start: ConnectionStart,
         role: Role,
         config: &SessionConfig,
+        now: Instant,
     ) -> (ConnectionHandle, Uniqueness) {
         let handle = ConnectionHandle::nth(self.added);
         self.added += 1;
@@ -43,7 +44,7 @@ impl Connections {
         }
         self.by_id.insert(start.id, handle);
         self.all
-            .insert(handle, Connection::new(start, role, config));
+            .insert(handle, Connection::new(start, role, config, now));
         self.live.push(handle);
         (handle, Uniqueness::Unique)
     }
@@ -82,13 +83,18 @@ impl Connections {
         }
     }
 
-    /// Whether frames of the session may go out on `connection`: not while nobody knows where it leads,
-    /// unless there is no other that is heard from and takes them.
-    pub(crate) fn may_carry(&self, connection: &Connection) -> bool {
-        connection.heard == Heard::Yes
-            || !self
-                .iter_live()
-                .any(|(_, other)| other.heard == Heard::Yes && other.state.is_writable())
+    /// The best rank that a live connection has: those of this rank carry what the session sends.
+    pub(crate) fn best_rank(&self) -> Option<Rank> {
+        self.iter_live()
+            .filter_map(|(_, connection)| connection.rank())
+            .min()
+    }
+
+    /// Connections that get through to the peer, as far as anybody knows.
+    pub(crate) fn usable(&self) -> usize {
+        self.iter_live()
+            .filter(|(_, connection)| connection.rank().is_some_and(Rank::is_usable))
+            .count()
     }
 
     /// The connection is over.

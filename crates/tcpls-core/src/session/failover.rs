@@ -1,6 +1,6 @@
 //! What happens to the rest of the session when a connection fails (draft 4.2.3, reading A-14).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Session, close};
 use crate::{
@@ -8,6 +8,9 @@ use crate::{
     sent::{ControlFrame, SentFrame},
     wire::{ConnectionId, TokenSequence},
 };
+
+/// How long a connection that the peer half-closed is kept while others live (reading A-16).
+const HALF_CLOSED_GRACE: Duration = Duration::from_millis(250);
 
 /// Gives a connection up. What it carried and the peer did not acknowledge goes out on the others,
 /// after Connection Reset and the last ACK of this one; without others the session is lost.
@@ -41,6 +44,18 @@ pub(super) fn fail(
     session
         .connections
         .for_each_live(|connection| connection.acks.redo());
+}
+
+/// A connection is over before it began.
+pub(super) fn refuse(session: &mut Session, c: ConnectionHandle, failure: ConnectionFailure) {
+    if let Some(connection) = session.connections.get_mut(c) {
+        connection.state.fail(None);
+    }
+    session.connections.bury(c);
+    session.events.push(Event::ConnectionClosed {
+        connection: c,
+        failure: Some(failure),
+    });
 }
 
 /// The join with this token came to nothing.
@@ -87,9 +102,7 @@ pub(super) fn on_eof(session: &mut Session, c: ConnectionHandle, now: Instant) {
     if alone || !connection.state.is_writable() {
         fail(session, c, ConnectionFailure::Eof, now);
     } else {
-        connection
-            .state
-            .on_half_closed(now + super::HALF_CLOSED_GRACE);
+        connection.state.on_half_closed(now + HALF_CLOSED_GRACE);
     }
 }
 

@@ -5,15 +5,14 @@ mod close;
 mod control;
 mod failover;
 mod keys;
+mod liveness;
 mod receive;
+mod schedule;
 mod state;
 mod timeout;
 mod transmit;
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, time::Instant};
 
 use activity::Activity;
 use bytes::Bytes;
@@ -22,52 +21,19 @@ use keys::KeyUsage;
 use state::{Lifecycle, Orphaned};
 
 use crate::{
-    AddressError, CloseReason, ConnectionFailure, ConnectionHandle, ConnectionStats, Event, Limit,
-    OpenError, OpenedRecord, PeerMisbehaved, RecvStream, SendStream, SessionConfig, SessionStats,
-    StreamStats, TimeoutReason, TokenError, Transmit, TransmitState,
-    connection::{Connection, Connections, Heard, Ping, Pump, Uniqueness},
-    crypto::{self, RecordFault, SealError},
+    AddressError, CloseReason, ConnectionFailure, ConnectionHandle, ConnectionStart,
+    ConnectionStats, Event, OpenError, OpenedRecord, PathInfo, PathStatus, RecvStream, SendStream,
+    SessionConfig, SessionStats, StreamStats, TimeoutReason, TokenError, Transmit, TransmitState,
+    connection::{Connection, Connections, Health, Heard, Ping, Pump, Uniqueness},
+    crypto::{self, SealError},
     event::EventQueue,
     number::offset,
     stream::Streams,
     wire::{
-        AddressId, ConnectionId, RecordBuilder, RecordSequence, Role, StreamId, Token,
-        TokenSequence, frame::MAX_PLAINTEXT,
+        AddressId, ConnectionId, RecordBuilder, Role, StreamId, Token, TokenSequence,
+        frame::MAX_PLAINTEXT,
     },
 };
-
-/// How long a connection that the peer half-closed is kept while others live (reading A-16).
-const HALF_CLOSED_GRACE: Duration = Duration::from_millis(250);
-
-/// Where the records of a connection start, on both halves.
-///
-/// The connection that carried the handshake starts where the handshake left off; one that joined
-/// starts at 0 (reading A-9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConnectionStart {
-    /// Its identifier on the wire. Never the same twice in a session.
-    pub id: ConnectionId,
-    /// The number of the first record that this side will seal.
-    pub first_sent: RecordSequence,
-    /// The number of the first record that is still to be opened.
-    pub first_received: RecordSequence,
-    /// What the plaintexts of the first two records sent here are padded to, in bytes; 0 for no
-    /// padding. Those of a joined connection are to look like a handshake
-    /// ([`size`](crate::wire::hello::join::size), reading A-20).
-    pub record_sizes: [usize; 2],
-}
-
-impl ConnectionStart {
-    /// The start of a connection that joined, with nothing padded.
-    pub const fn joined(id: ConnectionId) -> Self {
-        Self {
-            id,
-            first_sent: RecordSequence::ZERO,
-            first_received: RecordSequence::ZERO,
-            record_sizes: [0; 2],
-        }
-    }
-}
 
 /// One TCPLS session, without sockets, clock or randomness.
 ///
@@ -100,6 +66,8 @@ pub struct Session {
     events: EventQueue,
     builder: RecordBuilder<Bytes>,
     reading: Reading,
+    /// The latest time that the driver told.
+    clock: Instant,
     /// Records that did not authenticate.
     failed_records: u32,
 }
@@ -126,6 +94,7 @@ impl Session {
             events: EventQueue::default(),
             builder: RecordBuilder::new(MAX_PLAINTEXT),
             reading: Reading::Wanted,
+            clock: now,
             failed_records: 0,
             config,
         }
@@ -139,7 +108,7 @@ impl Session {
     /// can carry the rest, so both sides `ping` it; the server adds it with its first record at hand. It is over at once when the peer reported it as failed before
     /// (reading A-15).
     pub fn add_connection(&mut self, start: ConnectionStart, now: Instant) -> ConnectionHandle {
-        let (handle, uniqueness) = self.connections.add(start, self.role, &self.config);
+        let (handle, uniqueness) = self.connections.add(start, self.role, &self.config, now);
         if uniqueness == Uniqueness::Repeated {
             close::fail(
                 self,
@@ -147,13 +116,15 @@ impl Session {
             );
         }
         if !self.control.on_joined(start.id) {
-            self.refuse_connection(handle, ConnectionFailure::ReportedByPeer);
+            failover::refuse(self, handle, ConnectionFailure::ReportedByPeer);
             return handle;
         }
         if self.connections.live().len() == 1 {
             self.activity = Activity::new(now);
         }
         self.orphaned = None;
+        self.connections
+            .for_each_live(|connection| connection.turns = 0);
         close::on_connection_added(self, handle);
         handle
     }
@@ -180,34 +151,12 @@ impl Session {
         error: crypto::OpenError,
         now: Instant,
     ) {
-        let reason = match error {
-            crypto::OpenError::NotAuthentic(reason) => {
-                return failover::fail(self, c, ConnectionFailure::Unauthenticated(reason), now);
-            }
-            crypto::OpenError::PeerMisbehaved(RecordFault::TooLong) => {
-                return failover::fail(self, c, ConnectionFailure::RecordOverflow, now);
-            }
-            crypto::OpenError::PeerMisbehaved(fault) => PeerMisbehaved::Record(fault).into(),
-            crypto::OpenError::IntegrityLimit => Limit::FailedRecords.into(),
-            crypto::OpenError::Key(_) => CloseReason::Internal("no key for the next record"),
-            crypto::OpenError::OutputTooSmall => CloseReason::Internal("no room for a record"),
-        };
-        close::fail(self, reason);
+        receive::on_open_error(self, c, error, now);
     }
 
     /// In: a record that `poll_transmit` gave for connection `c` could not be sealed.
     pub fn handle_seal_error(&mut self, error: SealError) {
-        close::fail(
-            self,
-            match error {
-                SealError::KeyExhausted => Limit::SealedRecords.into(),
-                SealError::SequenceExhausted => Limit::RecordSequence.into(),
-                SealError::Key(_) => CloseReason::Internal("no key for the next record"),
-                SealError::TooLong | SealError::OutputTooSmall | SealError::Backend => {
-                    CloseReason::Internal("a record could not be sealed")
-                }
-            },
-        );
+        transmit::on_seal_error(self, error);
     }
 
     /// In: the peer half-closed the TCP connection, and every record before that was handed in.
@@ -219,6 +168,12 @@ impl Session {
     /// another one the session is lost.
     pub fn handle_failure(&mut self, c: ConnectionHandle, reason: ConnectionFailure, now: Instant) {
         failover::fail(self, c, reason, now);
+    }
+
+    /// In: what TCP says about a connection.
+    pub fn handle_path_info(&mut self, c: ConnectionHandle, info: PathInfo, now: Instant) {
+        self.clock = now;
+        liveness::on_info(self, c, info, now);
     }
 
     /// In: a deadline of `poll_timeout` has passed. Too early or too often does no harm.
@@ -265,6 +220,14 @@ impl Session {
             && connection.ping == Ping::None
         {
             connection.ping = Ping::Due;
+        }
+    }
+
+    /// Command: what this connection is for; all begin as [`PathStatus::Available`]. The peer is not told,
+    /// so each side decides about its own data.
+    pub fn set_path_status(&mut self, c: ConnectionHandle, status: PathStatus) {
+        if let Some(connection) = self.connections.get_mut(c) {
+            connection.status = status;
         }
     }
 
@@ -407,6 +370,41 @@ impl Session {
         self.connections.get(c).is_some_and(heard)
     }
 
+    /// What this connection is for.
+    pub fn path_status(&self, c: ConnectionHandle) -> Option<PathStatus> {
+        Some(self.connections.get(c)?.status)
+    }
+
+    /// What TCP last said about a connection, also after it ended.
+    pub fn path_info(&self, c: ConnectionHandle) -> Option<PathInfo> {
+        self.connections.get(c)?.liveness.info()
+    }
+
+    /// Whether what TCP says about a connection is to be read before the next `poll_transmit`.
+    pub fn wants_path_info(&self, c: ConnectionHandle, now: Instant) -> bool {
+        self.connections
+            .get(c)
+            .is_some_and(|connection| connection.liveness.is_stale(now))
+    }
+
+    /// Whether the peer's TCP does not answer on a connection (reading A-45).
+    pub fn is_suspect(&self, c: ConnectionHandle) -> bool {
+        let suspect = |connection: &Connection| connection.liveness.health() == Health::Suspect;
+        self.connections.get(c).is_some_and(suspect)
+    }
+
+    /// Connections on which the peer was heard, that take data, and whose TCP answers.
+    pub fn usable_connections(&self) -> usize {
+        self.connections.usable()
+    }
+
+    /// How many bytes a driver asks [`poll_transmit`](Self::poll_transmit) for at a time on this
+    /// connection: as much as makes large writes while it is alone, and little when there is a choice,
+    /// because what was given out is no longer the scheduler's.
+    pub fn transmit_batch(&self, c: ConnectionHandle) -> usize {
+        schedule::batch(self, c)
+    }
+
     /// The addresses that the peer advertised and did not withdraw.
     pub fn peer_addresses(&self) -> impl Iterator<Item = (AddressId, SocketAddr)> + '_ {
         self.control.peer_addresses()
@@ -438,18 +436,6 @@ impl Session {
     /// Counters of a stream that still has state.
     pub fn stream_stats(&self, stream: StreamId) -> Option<StreamStats> {
         self.streams.stats_of(stream)
-    }
-
-    /// The connection is over before it began.
-    fn refuse_connection(&mut self, c: ConnectionHandle, failure: ConnectionFailure) {
-        if let Some(connection) = self.connections.get_mut(c) {
-            connection.state.fail(None);
-        }
-        self.connections.bury(c);
-        self.events.push(Event::ConnectionClosed {
-            connection: c,
-            failure: Some(failure),
-        });
     }
 
     /// R13, R47: keeps the client in tokens, for as many connections as it may have.

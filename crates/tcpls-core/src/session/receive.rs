@@ -7,9 +7,9 @@ use bytes::Bytes;
 
 use super::{Session, close, failover, keys};
 use crate::{
-    CloseReason, ConnectionFailure, ConnectionHandle, Event, FrameCounts, PeerMisbehaved,
-    connection::{Connection, Elicits, Heard, Ping},
-    crypto::{ContentType, OpenedRecord},
+    CloseReason, ConnectionFailure, ConnectionHandle, Event, FrameCounts, Limit, PeerMisbehaved,
+    connection::{Connection, Content, Elicits, Heard, Ping},
+    crypto::{ContentType, OpenError, OpenedRecord, RecordFault},
     number::offset,
     sent::SentFrame,
     wire::{AckFrame, Alert, AlertDescription, Fin, Frame, RecordFrames, RecordSequence},
@@ -44,6 +44,7 @@ pub(super) fn record(
         session.events.push(Event::ConnectionEstablished(c));
     }
     session.activity.on_received(now);
+    session.clock = now;
     let OpenedRecord {
         sequence,
         content_type,
@@ -61,6 +62,28 @@ pub(super) fn record(
             keys::handle_messages(session, c, &payload)
         }
     }
+}
+
+/// A record could not be opened (reading A-18).
+pub(super) fn on_open_error(
+    session: &mut Session,
+    c: ConnectionHandle,
+    error: OpenError,
+    now: Instant,
+) {
+    let reason = match error {
+        OpenError::NotAuthentic(reason) => {
+            return failover::fail(session, c, ConnectionFailure::Unauthenticated(reason), now);
+        }
+        OpenError::PeerMisbehaved(RecordFault::TooLong) => {
+            return failover::fail(session, c, ConnectionFailure::RecordOverflow, now);
+        }
+        OpenError::PeerMisbehaved(fault) => PeerMisbehaved::Record(fault).into(),
+        OpenError::IntegrityLimit => Limit::FailedRecords.into(),
+        OpenError::Key(_) => CloseReason::Internal("no key for the next record"),
+        OpenError::OutputTooSmall => CloseReason::Internal("no room for a record"),
+    };
+    close::fail(session, reason);
 }
 
 /// Applies the frames of a record and says how it is to be acknowledged.
@@ -86,6 +109,12 @@ fn frames(
     }
     if let Some(connection) = session.connections.get_mut(c) {
         connection.stats.frames_received.add(counts);
+        let content = if counts.stream > 0 {
+            Content::StreamBytes
+        } else {
+            Content::Other
+        };
+        connection.liveness.on_received(content, now);
         note_floods(connection, &frames)?;
     }
     Ok(elicits)

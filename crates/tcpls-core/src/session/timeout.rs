@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Session, close, failover, state::Lifecycle};
+use super::{Session, close, failover, liveness, state::Lifecycle};
 use crate::{
     CloseReason, ConnectionFailure, TimeoutReason,
     connection::{ConnectionState, Ping},
@@ -25,9 +25,12 @@ pub(super) fn poll(session: &Session) -> Option<(Instant, TimeoutReason)> {
     let drain = session.lifecycle.deadline();
     let orphan = session.orphaned.map(|orphaned| orphaned.deadline);
     let (idle, keep_alive) = silence(session);
+    let (check, quiet) = liveness::deadlines(session);
     [
         (acks, TimeoutReason::AckDelay),
         (half_closed, TimeoutReason::HalfClosed),
+        (check, TimeoutReason::PathCheck),
+        (quiet, TimeoutReason::Silence),
         (drain, TimeoutReason::Drain),
         (orphan, TimeoutReason::Orphan),
         (idle, TimeoutReason::Idle),
@@ -40,6 +43,7 @@ pub(super) fn poll(session: &Session) -> Option<(Instant, TimeoutReason)> {
 
 /// Acts on every deadline that has passed.
 pub(super) fn handle(session: &mut Session, now: Instant) {
+    session.clock = now;
     session
         .connections
         .for_each_live(|connection| connection.acks.on_timeout(now));
@@ -53,6 +57,7 @@ pub(super) fn handle(session: &mut Session, now: Instant) {
             failover::fail(session, c, ConnectionFailure::Eof, now);
         }
     }
+    liveness::on_timeout(session, now);
     close::on_timeout(session, now);
     let (idle, keep_alive) = silence(session);
     if given_up(idle) {

@@ -4,21 +4,18 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Session, close};
+use super::{Session, close, schedule};
 use crate::{
     CloseReason, ConnectionHandle, Limit, OutgoingRecord, Transmit, TransmitState,
     connection::{AckState, Connection, Heard, KeyUpdateAnswer, Ping, Pump, WriteHalf},
-    crypto::{ContentType, KeyUpdateRequest, key_update_message},
+    crypto::{ContentType, KeyUpdateRequest, SealError, key_update_message},
     number::offset,
     sent::SentFrame,
     wire::{
         AckFrame, Alert, AlertDescription, ConnectionId, Frame, PushError, RecordSequence,
-        frame::{MAX_PLAINTEXT, STREAM_OVERHEAD},
+        frame::MAX_PLAINTEXT,
     },
 };
-
-/// How many Stream frames share a record at most (reading A-31).
-const STREAM_FRAMES: usize = 16;
 
 /// How many control frames share a record at most.
 const CONTROL_FRAMES: usize = 16;
@@ -47,6 +44,7 @@ pub(super) fn poll(
         }
         WriteHalf::Open => {}
     }
+    session.clock = now;
     let mut given = 0;
     while given < limit {
         match next_record(session, c, now, out) {
@@ -82,18 +80,17 @@ pub(super) fn wants(session: &Session, c: ConnectionHandle) -> bool {
     match connection.state.write {
         WriteHalf::NotifyDue | WriteHalf::AlertDue(_) => true,
         WriteHalf::Shutdown | WriteHalf::Ended => false,
-        WriteHalf::Open if !session.connections.may_carry(connection) => {
-            connection.state.is_writable() && connection.ping == Ping::Due
-        }
-        WriteHalf::Open => {
-            connection.state.is_writable() && {
-                session.streams.is_ready() && connection.sent.has_room()
-                    || !session.control.is_empty()
+        WriteHalf::Open => match connection.rank() {
+            None => false,
+            Some(rank) if session.connections.best_rank() == Some(rank) => {
+                !session.control.is_empty()
                     || connection.ping == Ping::Due
                     || wants_key_update(session, connection)
                     || wants_acks(session)
+                    || schedule::has_data(session, c, rank)
             }
-        }
+            Some(_) => connection.ping == Ping::Due,
+        },
     }
 }
 
@@ -114,11 +111,13 @@ fn next_record(
     now: Instant,
     out: &mut Transmit,
 ) -> Result<Option<usize>, CloseReason> {
-    let connection = session.connections.get(c).filter(|c| c.state.is_writable());
-    let Some(connection) = connection else {
+    let Some(connection) = session.connections.get(c) else {
         return Ok(None);
     };
-    if !session.connections.may_carry(connection) {
+    let Some(rank) = connection.rank() else {
+        return Ok(None);
+    };
+    if session.connections.best_rank() != Some(rank) {
         return lone_ping(session, c, now, out);
     }
     if wants_key_update(session, connection) && !first_is_ping(connection) {
@@ -132,7 +131,7 @@ fn next_record(
     if acknowledging {
         push_acks(session, c, |acks| acks.take_due(now))?;
     }
-    push_streams(session, c)?;
+    schedule::push_streams(session, c, rank, now)?;
     if session.builder.is_empty() {
         return Ok(None);
     }
@@ -151,8 +150,8 @@ fn first_is_ping(connection: &Connection) -> bool {
     connection.heard == Heard::NotYet && connection.ping == Ping::Due
 }
 
-/// What goes out on a connection of which nobody knows whether it leads to the peer: the Ping that is
-/// to find out.
+/// What goes out on a connection while better ones carry the session: a Ping that is to find out whether
+/// it leads to the peer.
 fn lone_ping(
     session: &mut Session,
     c: ConnectionHandle,
@@ -175,7 +174,7 @@ fn push_ping(session: &mut Session, c: ConnectionHandle, now: Instant) -> Result
             .push_control(&Frame::Ping)
             .map_err(not_built)?;
         connection.stats.frames_sent.count(&Frame::Ping);
-        connection.sent.push(SentFrame::Ping);
+        connection.sent.push(SentFrame::Ping, None);
         connection.ping = Ping::Sent(now);
     }
     Ok(())
@@ -200,7 +199,7 @@ fn push_control(
         }
         session.builder.push_control(&frame).map_err(not_built)?;
         connection.stats.frames_sent.count(&frame);
-        connection.sent.push(SentFrame::Control(sent));
+        connection.sent.push(SentFrame::Control(sent), None);
         session.control.advance();
     }
     push_ping(session, c, now)?;
@@ -263,28 +262,6 @@ fn push_acks(
         && let Some(connection) = session.connections.get_mut(c)
     {
         connection.stats.frames_sent.ack += pushed;
-    }
-    Ok(())
-}
-
-/// Stream frames of different streams, each whole (draft 4.5).
-fn push_streams(session: &mut Session, c: ConnectionHandle) -> Result<(), CloseReason> {
-    let Some(connection) = session.connections.get_mut(c) else {
-        return Ok(());
-    };
-    for _ in 0..STREAM_FRAMES {
-        if session.builder.remaining() < STREAM_OVERHEAD || !connection.sent.has_room() {
-            break;
-        }
-        let Some(frame) = session.streams.take_frame(session.builder.stream_room()) else {
-            break;
-        };
-        connection.sent.push(SentFrame::Stream(frame.sent_range()));
-        connection.stats.frames_sent.stream += 1;
-        session
-            .builder
-            .push_stream(frame.stream, frame.offset, frame.fin, frame.data)
-            .map_err(not_built)?;
     }
     Ok(())
 }
@@ -380,6 +357,7 @@ fn give_out(
     };
     let tail = content.tail..out.tails.len();
     let len = content.lead.len() + tail.len();
+    let load = connection.load();
     let Content { kind, lead, .. } = content;
     let padding = padding(connection, len);
     out.records.push(OutgoingRecord {
@@ -392,6 +370,9 @@ fn give_out(
     connection.sent.end_record();
     connection.stats.records_sent += 1;
     connection.stats.bytes_sent += offset(len);
+    connection
+        .liveness
+        .on_given(offset(len), load, session.clock);
     session.keys.on_record(connection.key_update.sent);
     len.max(1)
 }
@@ -403,7 +384,20 @@ fn padding(connection: &Connection, len: usize) -> usize {
     size.min(MAX_PLAINTEXT).saturating_sub(len)
 }
 
+/// A record that was given out could not be sealed.
+pub(super) fn on_seal_error(session: &mut Session, error: SealError) {
+    let reason = match error {
+        SealError::KeyExhausted => Limit::SealedRecords.into(),
+        SealError::SequenceExhausted => Limit::RecordSequence.into(),
+        SealError::Key(_) => CloseReason::Internal("no key for the next record"),
+        SealError::TooLong | SealError::OutputTooSmall | SealError::Backend => {
+            CloseReason::Internal("a record could not be sealed")
+        }
+    };
+    close::fail(session, reason);
+}
+
 /// Every frame was measured before it was pushed.
-fn not_built(_: PushError) -> CloseReason {
+pub(super) fn not_built(_: PushError) -> CloseReason {
     CloseReason::Internal("a frame did not fit the record that has room for it")
 }

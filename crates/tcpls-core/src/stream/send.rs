@@ -115,6 +115,29 @@ impl SendHalf {
         }
     }
 
+    /// The frame that went out as `sent`, or what of it the peer may lack, once more; `None` when it has
+    /// all of it.
+    pub(crate) fn copy(&self, sent: SentRange) -> Option<Outgoing> {
+        if self.state.is_done() {
+            return None;
+        }
+        let piece = match self.buffer.copy(sent.offset..sent.end()) {
+            Some(piece) => piece,
+            // Only its end, or its being there, is news.
+            None if sent.fin == Fin::End || sent.length == 0 => Piece {
+                offset: sent.end(),
+                data: Bytes::new(),
+            },
+            None => return None,
+        };
+        Some(Outgoing {
+            stream: sent.stream,
+            offset: piece.offset,
+            data: piece.data,
+            fin: sent.fin,
+        })
+    }
+
     /// The record that carried this frame was acknowledged.
     pub(crate) fn on_acked(&mut self, sent: SentRange) -> Acked {
         let freed = self.buffer.ack(sent.offset..sent.end());

@@ -156,6 +156,15 @@ impl SendBuffer {
         bytes
     }
 
+    /// What of `range`, which was one piece, is not acknowledged from its start on.
+    pub(crate) fn copy(&self, range: Range<u64>) -> Option<Piece> {
+        let range = range.start.max(self.base)..range.end.min(self.sent);
+        if range.is_empty() || self.acked.missing_from(range.clone()).is_empty() {
+            return None;
+        }
+        self.piece(range)
+    }
+
     /// Bytes that are unsent or unacknowledged.
     pub(crate) fn held(&self) -> usize {
         length(self.end - self.base)

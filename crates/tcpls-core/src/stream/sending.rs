@@ -11,7 +11,10 @@ use super::{
     send_buffer::MAX_PIECE,
     state::SendState,
 };
-use crate::{Event, SessionConfig, WriteError, event::EventQueue, sent::SentRange, wire::StreamId};
+use crate::{
+    Event, SessionConfig, WriteError, event::EventQueue, number::offset, sent::SentRange,
+    wire::StreamId,
+};
 
 /// Sums and queues over all sending halves.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub(crate) struct Sending {
     session_limit: usize,
     /// Bytes unsent or unacknowledged.
     held: usize,
+    /// Bytes that wait to be sent, for the first time or again.
+    backlog: u64,
     /// Things that local writers wait for the peer to acknowledge.
     waiting: usize,
     /// Streams that were finished here and that the peer does not have all of.
@@ -39,6 +44,7 @@ impl Sending {
             stream_limit: config.stream_send_buffer,
             session_limit: config.session_send_buffer,
             held: 0,
+            backlog: 0,
             waiting: 0,
             finishing: 0,
             ready: ReadyQueue::default(),
@@ -164,6 +170,7 @@ impl Sending {
             }
             self.ready.advance();
             let frame = half.take(id);
+            self.backlog = self.backlog.saturating_sub(offset(frame.data.len()));
             if half.next_len().is_some() {
                 self.ready.keep(id);
             } else {
@@ -203,6 +210,7 @@ impl Sending {
     /// A frame of this stream went out on a connection that failed.
     pub(crate) fn on_lost(&mut self, half: &mut SendHalf, sent: SentRange) {
         let bytes = half.on_lost(sent);
+        self.backlog += bytes;
         if half.next_len().is_some() {
             self.bytes_retransmitted += bytes;
             self.frames_retransmitted += 1;
@@ -258,6 +266,12 @@ impl Sending {
         !self.ready.is_empty()
     }
 
+    /// Bytes that wait to be sent, about: what was acknowledged before it was sent again counts until
+    /// nothing waits.
+    pub(crate) fn backlog(&self) -> u64 {
+        self.backlog
+    }
+
     /// Bytes unsent or unacknowledged.
     pub(crate) fn held(&self) -> usize {
         self.held
@@ -303,12 +317,16 @@ impl Sending {
 
     fn on_written(&mut self, id: StreamId, half: &mut SendHalf, len: usize) {
         self.held += len;
+        self.backlog += offset(len);
         self.queue(id, half);
     }
 
     /// Nothing of this stream waits to be given out.
     fn leave_queue(&mut self, id: StreamId, half: &mut SendHalf) {
         half.place = QueuePlace::Out;
+        if self.ready.is_empty() {
+            self.backlog = 0;
+        }
         if std::mem::take(&mut half.waiting.sent) {
             self.drained.push(id);
         }

@@ -197,6 +197,16 @@ impl Streams {
         self.sending.take_frame(&mut self.map, room)
     }
 
+    /// A Stream frame that was sent before, as far as the peer may lack it.
+    pub(crate) fn copy_frame(&self, sent: SentRange) -> Option<Outgoing> {
+        self.map.get(&sent.stream)?.send.copy(sent)
+    }
+
+    /// Bytes that wait to be sent.
+    pub(crate) fn backlog(&self) -> u64 {
+        self.sending.backlog()
+    }
+
     /// A record is built.
     pub(crate) fn end_record(&mut self) {
         self.sending.end_record();
@@ -263,6 +273,11 @@ impl Streams {
     /// they read.
     pub(crate) fn wants_acknowledging(&self) -> bool {
         self.receiving.may_hoard() || self.phase != Phase::Open
+    }
+
+    /// Whether there is a stream that is not over.
+    pub(crate) fn are_open(&self) -> bool {
+        !self.map.is_empty()
     }
 
     /// Whether a stream has something to send.

@@ -1,6 +1,9 @@
 //! One end of a pair: a session, its record halves, and the loop that a runtime would be.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Instant,
+};
 
 use bytes::BytesMut;
 
@@ -19,11 +22,13 @@ use crate::{
 pub struct Host {
     /// The session, for commands of the application.
     pub session: Session,
-    /// The events that were polled, except [`Event::TransmitReady`], [`Event::ReadResumed`] and
-    /// [`Event::TokensWanted`].
+    /// The events that were polled, except [`Event::TransmitReady`], [`Event::ReadResumed`],
+    /// [`Event::PathInfoWanted`] and [`Event::TokensWanted`].
     pub events: VecDeque<Event>,
     /// Tokens that the session wants to be issued.
     pub(super) tokens_wanted: u8,
+    /// Connections whose TCP the session wants to hear.
+    observations_wanted: BTreeSet<ConnectionHandle>,
     sockets: Vec<Socket>,
     transmit: Transmit,
     batch: usize,
@@ -73,6 +78,7 @@ impl Host {
             session,
             events: VecDeque::new(),
             tokens_wanted: 0,
+            observations_wanted: BTreeSet::new(),
             sockets: Vec::new(),
             transmit: Transmit::new(),
             batch,
@@ -137,6 +143,11 @@ impl Host {
             random.up_to(link.largest_read),
             now,
         );
+        let asked = self.observations_wanted.remove(&socket.handle);
+        if link.observed && (asked || self.session.wants_path_info(socket.handle, now)) {
+            let info = outgoing.path_info(now);
+            self.session.handle_path_info(socket.handle, info, now);
+        }
         if socket.write.is_empty() && socket.writing == Writing::Open {
             self.transmit.clear();
             let out = &mut self.transmit;
@@ -158,6 +169,8 @@ impl Host {
         while let Some(event) = self.session.poll_event() {
             if let Event::TokensWanted(count) = event {
                 self.tokens_wanted += count;
+            } else if let Event::PathInfoWanted(connection) = event {
+                self.observations_wanted.insert(connection);
             } else if !matches!(event, Event::TransmitReady(_) | Event::ReadResumed(_)) {
                 self.events.push_back(event);
             }

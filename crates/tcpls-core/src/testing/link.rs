@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::{PathInfo, number::offset};
+
 /// How the two directions of a connection behave.
 #[derive(Debug, Clone)]
 pub struct LinkConfig {
@@ -16,16 +18,19 @@ pub struct LinkConfig {
     pub largest_read: usize,
     /// The most bytes that one write takes; each write takes a random number up to it.
     pub largest_write: usize,
+    /// Whether the ends look at what TCP says.
+    pub observed: bool,
 }
 
 impl Default for LinkConfig {
-    /// 10 ms, 256 KiB, and reads and writes as large as they come.
+    /// 10 ms, 256 KiB, not observed, and reads and writes as large as they come.
     fn default() -> Self {
         Self {
             latency: Duration::from_millis(10),
             buffer: 256 * 1024,
             largest_read: usize::MAX,
             largest_write: usize::MAX,
+            observed: false,
         }
     }
 }
@@ -41,6 +46,10 @@ pub(super) struct Pipe {
     readable: Vec<u8>,
     held: usize,
     end: PipeEnd,
+    /// Whether nothing arrives.
+    hole: bool,
+    /// When something arrived last.
+    arrived: Instant,
 }
 
 /// Whether and how the pipe ends.
@@ -55,7 +64,7 @@ pub(super) enum PipeEnd {
 }
 
 impl Pipe {
-    pub(super) fn new(config: &LinkConfig) -> Self {
+    pub(super) fn new(config: &LinkConfig, now: Instant) -> Self {
         Self {
             latency: config.latency,
             buffer: config.buffer,
@@ -63,6 +72,35 @@ impl Pipe {
             readable: Vec::new(),
             held: 0,
             end: PipeEnd::Open,
+            hole: false,
+            arrived: now,
+        }
+    }
+
+    /// Swallows everything from now on, until [`heal`](Self::heal).
+    pub(super) fn blackhole(&mut self) {
+        self.hole = true;
+    }
+
+    /// Lets arrive what TCP sends again.
+    pub(super) fn heal(&mut self, now: Instant) {
+        if std::mem::take(&mut self.hole) {
+            for (at, _) in &mut self.in_flight {
+                *at = (*at).max(now + self.latency);
+            }
+        }
+    }
+
+    /// What TCP says at the sending end.
+    pub(super) fn path_info(&self, now: Instant) -> PathInfo {
+        let in_flight = self.in_flight.iter().map(|(_, bytes)| offset(bytes.len()));
+        PathInfo {
+            round_trip: self.latency * 2,
+            round_trip_variation: Duration::ZERO,
+            congestion_window: offset(self.buffer),
+            in_flight: in_flight.sum(),
+            unsent: 0,
+            since_ack: now.saturating_duration_since(self.arrived),
         }
     }
 
@@ -121,7 +159,8 @@ impl Pipe {
 
     /// Lets arrive what is due.
     pub(super) fn arrive(&mut self, now: Instant) {
-        while self.in_flight.front().is_some_and(|(at, _)| *at <= now) {
+        while !self.hole && self.in_flight.front().is_some_and(|(at, _)| *at <= now) {
+            self.arrived = now;
             if let Some((_, bytes)) = self.in_flight.pop_front() {
                 self.readable.extend(bytes);
             }
@@ -139,13 +178,16 @@ impl Pipe {
     /// How the pipe has ended for its reader, who has read everything before.
     pub(super) fn end(&self, now: Instant) -> PipeEnd {
         match self.end {
-            PipeEnd::Fin(at) if at > now || !self.is_empty() => PipeEnd::Open,
+            PipeEnd::Fin(at) if at > now || self.hole || !self.is_empty() => PipeEnd::Open,
             end @ (PipeEnd::Open | PipeEnd::Fin(_) | PipeEnd::Reset) => end,
         }
     }
 
     /// When something arrives next.
     pub(super) fn next_arrival(&self, now: Instant) -> Option<Instant> {
+        if self.hole {
+            return None;
+        }
         let end = match self.end {
             PipeEnd::Fin(at) if at > now => Some(at),
             PipeEnd::Open | PipeEnd::Fin(_) | PipeEnd::Reset => None,

@@ -227,6 +227,21 @@ impl Pair {
         wire.to_client.reset();
     }
 
+    /// Swallows what both ends send on a connection, without a word, until [`heal`](Self::heal).
+    pub fn blackhole(&mut self, index: usize) {
+        let wire = self.wire(index);
+        wire.to_server.blackhole();
+        wire.to_client.blackhole();
+    }
+
+    /// Ends a [`blackhole`](Self::blackhole): what was swallowed is sent again.
+    pub fn heal(&mut self, index: usize) {
+        let now = self.clock.now();
+        let wire = self.wire(index);
+        wire.to_server.heal(now);
+        wire.to_client.heal(now);
+    }
+
     /// Ends what `role` sends on a connection, below the protection: a FIN that nobody vouches for.
     pub fn cut(&mut self, index: usize, role: Role) {
         let now = self.clock.now();
@@ -291,7 +306,7 @@ impl Pair {
                 .expect("keys");
             host.add_socket(handle, sealer, opener);
         }
-        let (to_server, to_client) = (Pipe::new(&link), Pipe::new(&link));
+        let (to_server, to_client) = (Pipe::new(&link, now), Pipe::new(&link, now));
         self.wires.push(Wire {
             link,
             to_server,

@@ -323,6 +323,7 @@ fn link() -> impl Strategy<Value = LinkConfig> {
                 buffer: buffer.max(50),
                 largest_read,
                 largest_write,
+                observed: true,
             },
         )
 }

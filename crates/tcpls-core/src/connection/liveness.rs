@@ -1,0 +1,230 @@
+//! Whether what a connection sends still gets through (reading A-45).
+
+use std::time::{Duration, Instant};
+
+use crate::{PathInfo, scheduler::PathView};
+
+/// How much later than usual an acknowledgment may come, at least.
+const LEAST_LATENESS: Duration = Duration::from_millis(30);
+
+/// How long a Ping alone may go unanswered, at least.
+const PING_PATIENCE: Duration = Duration::from_millis(100);
+
+/// The least silence of a sender that makes its receiver ask.
+const LEAST_SILENCE: Duration = Duration::from_millis(100);
+
+/// How long ago stream bytes may have come for silence to mean something.
+const RECENT: Duration = Duration::from_secs(1);
+
+/// How old an observation may be for decisions.
+const FRESH: Duration = Duration::from_millis(10);
+
+/// What is known of the path under one connection, and since when it has been silent.
+///
+/// Nothing here counts without observations of TCP: over transports that have none, a connection is
+/// well until it ends.
+#[derive(Debug)]
+pub(crate) struct Liveness {
+    info: Option<PathInfo>,
+    observed: Option<Instant>,
+    /// Nothing was in flight until then.
+    clear_until: Instant,
+    /// Bytes given out since the last observation.
+    given: u64,
+    health: Health,
+    check: Check,
+    /// When the last record came.
+    received: Instant,
+    /// When the last stream bytes came.
+    stream_bytes: Option<Instant>,
+    /// Pings that broke a silence since then.
+    pings: u32,
+}
+
+/// Whether acknowledgments come in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Health {
+    Well,
+    /// Not for longer than usual: what it carries is sent elsewhere, too.
+    Suspect,
+}
+
+/// When the path is to be looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Check {
+    None,
+    At(Instant),
+    /// The driver was asked.
+    Asked,
+}
+
+/// What an observation changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Unchanged,
+    Suspect,
+    Recovered,
+    /// TCP made no progress for the whole time that it has.
+    Dead,
+}
+
+/// What a connection waits for the peer's TCP to acknowledge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// A Ping and nothing else.
+    Ping,
+    Data,
+}
+
+impl Liveness {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            info: None,
+            observed: None,
+            clear_until: now,
+            given: 0,
+            health: Health::Well,
+            check: Check::None,
+            received: now,
+            stream_bytes: None,
+            pings: 0,
+        }
+    }
+
+    /// Something was given out.
+    pub(crate) fn on_given(&mut self, bytes: u64, load: Load, now: Instant) {
+        let in_flight = self.info.map_or(0, |info| info.in_flight) + self.given;
+        if in_flight == 0 {
+            self.clear_until = now;
+        }
+        self.given += bytes;
+        if self.check == Check::None && self.info.is_some() {
+            self.check = Check::At(now + self.patience(load));
+        }
+    }
+
+    /// TCP was asked.
+    pub(crate) fn on_info(
+        &mut self,
+        info: PathInfo,
+        load: Load,
+        timeout: Duration,
+        now: Instant,
+    ) -> Verdict {
+        self.info = Some(info);
+        self.observed = Some(now);
+        self.given = 0;
+        if info.in_flight == 0 {
+            self.clear_until = now;
+            self.check = if info.unsent == 0 {
+                Check::None
+            } else {
+                Check::At(now + self.patience(load))
+            };
+            return self.turn(Health::Well);
+        }
+        let heard = now.checked_sub(info.since_ack).unwrap_or(self.clear_until);
+        let waiting_since = heard.max(self.clear_until);
+        let waited = now.saturating_duration_since(waiting_since);
+        let patience = self.patience(load);
+        if waited >= timeout {
+            self.check = Check::None;
+            return Verdict::Dead;
+        }
+        if waited < patience {
+            self.check = Check::At(waiting_since + patience);
+            return self.turn(Health::Well);
+        }
+        self.check = Check::At((now + patience).min(waiting_since + timeout));
+        self.turn(Health::Suspect)
+    }
+
+    /// A record came; `StreamBytes` says whether it had any.
+    pub(crate) fn on_received(&mut self, content: Content, now: Instant) {
+        self.received = now;
+        if content == Content::StreamBytes {
+            self.stream_bytes = Some(now);
+            self.pings = 0;
+        }
+    }
+
+    /// When the driver is to look at TCP.
+    pub(crate) fn check_deadline(&self) -> Option<Instant> {
+        match self.check {
+            Check::At(at) => Some(at),
+            Check::None | Check::Asked => None,
+        }
+    }
+
+    /// Whether the driver is to look at TCP now; it is asked once.
+    pub(crate) fn take_check(&mut self, now: Instant) -> bool {
+        let due = self.check_deadline().is_some_and(|at| at <= now);
+        if due {
+            self.check = Check::Asked;
+        }
+        due
+    }
+
+    /// When the silence of a peer that just sent stream bytes makes this side ask; it does so less and
+    /// less often, and not for ever.
+    pub(crate) fn silence_deadline(&self) -> Option<Instant> {
+        let info = self.info?;
+        let silence = (info.round_trip * 3).max(LEAST_SILENCE) * (1 << self.pings.min(8));
+        let at = self.received.checked_add(silence)?;
+        (at <= self.stream_bytes? + RECENT).then_some(at)
+    }
+
+    /// A Ping breaks the silence.
+    pub(crate) fn on_silence(&mut self, now: Instant) {
+        self.pings = self.pings.saturating_add(1);
+        self.received = now;
+    }
+
+    /// Whether an observation is worth its system call.
+    pub(crate) fn is_stale(&self, now: Instant) -> bool {
+        self.observed
+            .is_none_or(|at| now.saturating_duration_since(at) >= FRESH)
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        self.health
+    }
+
+    /// The last observation.
+    pub(crate) fn info(&self) -> Option<PathInfo> {
+        self.info
+    }
+
+    /// The path as a scheduler sees it: the last observation, and what was given out since.
+    pub(crate) fn view(&self) -> PathView {
+        let mut info = self.info.unwrap_or_default();
+        info.unsent += self.given;
+        PathView::new(info)
+    }
+
+    fn patience(&self, load: Load) -> Duration {
+        let Some(info) = self.info else {
+            return PING_PATIENCE;
+        };
+        match load {
+            Load::Ping => (info.round_trip * 2).max(PING_PATIENCE),
+            Load::Data => info.round_trip + (info.round_trip_variation * 2).max(LEAST_LATENESS),
+        }
+    }
+
+    fn turn(&mut self, health: Health) -> Verdict {
+        let before = std::mem::replace(&mut self.health, health);
+        match (before, health) {
+            (Health::Well, Health::Suspect) => Verdict::Suspect,
+            (Health::Suspect, Health::Well) => Verdict::Recovered,
+            (Health::Well, Health::Well) | (Health::Suspect, Health::Suspect) => Verdict::Unchanged,
+        }
+    }
+}
+
+/// What a received record had in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    StreamBytes,
+    Other,
+}

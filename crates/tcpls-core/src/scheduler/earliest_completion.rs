@@ -1,0 +1,79 @@
+//! All connections, as far as each helps to be done sooner.
+
+use super::{Decision, Offer, Scheduler};
+
+/// Uses a connection when what it takes arrives before the best of the others alone would be done with
+/// everything that waits. The default.
+///
+/// While much waits, all connections work at their own speed; a little at the end, or a request, is
+/// left to the fast one, so that a slow connection never makes anything later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EarliestCompletion;
+
+impl Scheduler for EarliestCompletion {
+    fn decide(&self, offer: &Offer<'_>) -> Decision {
+        let next = offer.backlog.min(MAX_RECORD);
+        let mine = offer.candidate.arrival(next);
+        let alone = offer
+            .others
+            .iter()
+            .map(|other| other.arrival(offer.backlog));
+        match alone.min() {
+            Some(alone) if mine > alone => Decision::Leave,
+            _ => Decision::Send,
+        }
+    }
+}
+
+/// The most that one record takes, in bytes.
+const MAX_RECORD: u64 = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{PathInfo, scheduler::PathView};
+
+    fn path(round_trip: u64, window: u64) -> PathView {
+        PathView::new(PathInfo {
+            round_trip: Duration::from_millis(round_trip),
+            congestion_window: window,
+            ..PathInfo::default()
+        })
+    }
+
+    fn decide(candidate: PathView, other: PathView, backlog: u64) -> Decision {
+        EarliestCompletion.decide(&Offer {
+            candidate,
+            others: &[other],
+            backlog,
+        })
+    }
+
+    #[test]
+    fn a_slow_path_helps_with_much_and_not_with_little() {
+        let (fast, slow) = (path(20, 125_000), path(300, 15_000));
+        assert_eq!(decide(slow, fast, 16_000), Decision::Leave);
+        assert_eq!(decide(slow, fast, 4_000_000), Decision::Send);
+        assert_eq!(decide(fast, slow, 16_000), Decision::Send);
+    }
+
+    #[test]
+    fn a_fast_path_that_is_busy_is_waited_for_if_that_is_sooner() {
+        let busy = PathView::new(PathInfo {
+            unsent: 125_000,
+            ..*path(20, 125_000).info()
+        });
+        assert_eq!(decide(path(60, 125_000), busy, 10_000), Decision::Leave);
+        assert_eq!(decide(path(20, 125_000), busy, 10_000), Decision::Send);
+    }
+
+    #[test]
+    fn equal_paths_both_work() {
+        assert_eq!(
+            decide(path(20, 50_000), path(20, 50_000), 1),
+            Decision::Send
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! What a scheduler sees of a connection.
+
+use std::time::Duration;
+
+use crate::PathInfo;
+
+/// A connection as a scheduler sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathView {
+    info: PathInfo,
+    turns: u64,
+}
+
+impl PathView {
+    /// A view on what TCP said last.
+    pub fn new(info: PathInfo) -> Self {
+        Self { info, turns: 0 }
+    }
+
+    /// With a count of what it took in this session's rounds.
+    pub(crate) fn with_turns(mut self, turns: u64) -> Self {
+        self.turns = turns;
+        self
+    }
+
+    /// What TCP said last, with what it was given since then in [`PathInfo::unsent`].
+    pub fn info(&self) -> &PathInfo {
+        &self.info
+    }
+
+    /// Bytes that the connection took since the set of usable connections last grew.
+    pub fn turns(&self) -> u64 {
+        self.turns
+    }
+
+    /// Whether TCP could send more at once. True where it says nothing.
+    pub fn has_room(&self) -> bool {
+        self.info.congestion_window == 0
+            || self.info.in_flight + self.info.unsent < self.info.congestion_window
+    }
+
+    /// How long until the last of `bytes` arrives that are given to this connection now. Zero where
+    /// TCP says nothing.
+    pub fn arrival(&self, bytes: u64) -> Duration {
+        let PathInfo {
+            round_trip,
+            congestion_window,
+            in_flight,
+            unsent,
+            ..
+        } = self.info;
+        let one_way = round_trip / 2;
+        if congestion_window == 0 {
+            return one_way;
+        }
+        let queued = in_flight.saturating_add(unsent).saturating_add(bytes);
+        let waiting = queued.saturating_sub(congestion_window);
+        let micros = u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX);
+        let wait = waiting.saturating_mul(micros) / congestion_window;
+        one_way.saturating_add(Duration::from_micros(wait))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(window: u64, in_flight: u64, unsent: u64) -> PathView {
+        PathView::new(PathInfo {
+            round_trip: Duration::from_millis(20),
+            congestion_window: window,
+            in_flight,
+            unsent,
+            ..PathInfo::default()
+        })
+    }
+
+    #[test]
+    fn what_fits_the_window_arrives_after_half_a_round_trip() {
+        let empty = view(100_000, 0, 0);
+        assert_eq!(empty.arrival(100_000), Duration::from_millis(10));
+        assert_eq!(empty.arrival(200_000), Duration::from_millis(30));
+        let full = view(100_000, 100_000, 50_000);
+        assert_eq!(full.arrival(0), Duration::from_millis(20));
+        assert!(empty.has_room() && !full.has_room());
+    }
+
+    #[test]
+    fn nothing_known_is_no_reason_to_wait() {
+        let unknown = PathView::new(PathInfo::default());
+        assert_eq!(unknown.arrival(u64::MAX), Duration::ZERO);
+        assert!(unknown.has_room());
+        let strange = view(1, u64::MAX, u64::MAX);
+        assert!(strange.arrival(u64::MAX) > Duration::from_secs(1));
+    }
+}
