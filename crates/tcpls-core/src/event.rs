@@ -76,7 +76,8 @@ pub enum Event {
     ConnectionClosed {
         /// Which.
         connection: ConnectionHandle,
-        /// `None` after `close_notify` in both directions.
+        /// `None` after an orderly end: `close_notify` in both directions, or one side retired the
+        /// connection and the other has all that it carried.
         failure: Option<ConnectionFailure>,
     },
     /// The session is over. Always the last event.

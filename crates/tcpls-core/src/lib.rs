@@ -30,7 +30,7 @@ pub use connection::ConnectionStart;
 pub use crypto::{ContentType, OpenedRecord};
 pub use error::{
     AddressError, CloseReason, ConnectionFailure, FinishError, Limit, OpenError, PeerMisbehaved,
-    ReadError, ResetError, TokenError, WriteError,
+    ReadError, ResetError, RetireError, TokenError, WriteError,
 };
 pub use event::Event;
 pub use handle::ConnectionHandle;

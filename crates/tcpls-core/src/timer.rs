@@ -5,8 +5,9 @@
 pub enum TimeoutReason {
     /// An acknowledgment has waited for company long enough (reading A-11).
     AckDelay,
-    /// A connection whose peer half-closed it is given up (reading A-16).
-    HalfClosed,
+    /// A connection that either side is leaving has waited long enough for acknowledgments or for the
+    /// peer (reading A-16).
+    Leaving,
     /// TCP is to be asked whether the path still works (reading A-45).
     PathCheck,
     /// A peer that was sending fell silent (reading A-45).

@@ -140,6 +140,11 @@ impl AckState {
         self.urgency == Urgency::Now
     }
 
+    /// Whether an ACK frame is wanted, at once or later.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.urgency != Urgency::None
+    }
+
     fn is_due(&self, now: Instant) -> bool {
         match self.urgency {
             Urgency::None => false,

@@ -15,7 +15,7 @@ pub(crate) use liveness::{Content, Health, Liveness, Load, Verdict};
 pub(crate) use rank::Rank;
 pub(crate) use sent::{Outstanding, SentRecords};
 pub use start::ConnectionStart;
-pub(crate) use state::{ConnectionState, WriteHalf};
+pub(crate) use state::{ConnectionState, ReadHalf, WriteHalf};
 pub(crate) use table::{Connections, Uniqueness};
 
 use crate::{

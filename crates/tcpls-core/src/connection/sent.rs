@@ -149,6 +149,11 @@ impl SentRecords {
         self.frames.len() + self.duplicates.len()
     }
 
+    /// Whether nothing is left that would be sent again if the connection failed.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.frames.iter().all(|sent| sent.frame == SentFrame::Ping)
+    }
+
     /// Forgets everything: no ACK will come.
     pub(crate) fn retire(&mut self) {
         self.frames = VecDeque::new();

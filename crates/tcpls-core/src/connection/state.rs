@@ -11,7 +11,14 @@ use crate::wire::AlertDescription;
 ///         |                                             |         |
 ///         +-- FIN --> HalfClosed --too long--+          +-failed--+--> AlertDue --given out--> Ended
 ///         +-- failed ------------------------+-> Ended  +-failed, nothing to say ------------> Ended
+///                                                       |
+///                                                       +-retired or half-closed--> Retiring --too long--+
+///                                                                  all acked, given out |             EndDue
+///                                                                                       +--> Retired <---+
 /// ```
+///
+/// From `Retiring` and `EndDue` it goes back to Open when no other connection is left, and to `NotifyDue`
+/// when the session closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConnectionState {
     pub(crate) read: ReadHalf,
@@ -37,6 +44,13 @@ pub(crate) enum ReadHalf {
 pub(crate) enum WriteHalf {
     /// Records.
     Open,
+    /// Nothing new: TCP's FIN follows once all frames sent are acknowledged, or at this time are left
+    /// to other connections (reading A-16).
+    Retiring(Instant),
+    /// TCP's FIN; at this time the connection is given up.
+    EndDue(Instant),
+    /// Nothing: TCP's FIN was given out without `close_notify`. At this time the peer's is given up.
+    Retired(Instant),
     /// The last acknowledgments and `close_notify`.
     NotifyDue,
     /// Nothing: `close_notify` was given out.
@@ -64,12 +78,55 @@ impl ConnectionState {
     pub(crate) fn on_half_closed(&mut self, deadline: Instant) {
         if self.is_readable() {
             self.read = ReadHalf::HalfClosed(deadline);
+            self.retire(deadline);
         }
+    }
+
+    /// Nothing new is to be sent; until `deadline` acknowledgments are awaited.
+    pub(crate) fn retire(&mut self, deadline: Instant) {
+        if self.write == WriteHalf::Open {
+            self.write = WriteHalf::Retiring(deadline);
+        }
+    }
+
+    /// No other connection is left: this one goes on, unless one of its halves ended.
+    pub(crate) fn revive(&mut self) {
+        if matches!(self.write, WriteHalf::Retiring(_) | WriteHalf::EndDue(_)) && self.is_readable()
+        {
+            self.write = WriteHalf::Open;
+        }
+    }
+
+    /// What is unacknowledged went to other connections; the connection is given up at `deadline`.
+    pub(crate) fn on_moved(&mut self, deadline: Instant) {
+        if matches!(self.write, WriteHalf::Retiring(_)) {
+            self.write = WriteHalf::EndDue(deadline);
+        }
+    }
+
+    /// TCP's FIN was given out; the peer's is given up at `deadline`.
+    pub(crate) fn on_end(&mut self, deadline: Instant) {
+        if let WriteHalf::EndDue(deadline) = self.write {
+            self.write = WriteHalf::Retired(deadline);
+        } else if matches!(self.write, WriteHalf::Retiring(_)) {
+            self.write = WriteHalf::Retired(deadline);
+        }
+    }
+
+    /// The connection is over in order.
+    pub(crate) fn end(&mut self) {
+        *self = Self {
+            read: ReadHalf::Ended,
+            write: WriteHalf::Ended,
+        };
     }
 
     /// `close_notify` is to be sent.
     pub(crate) fn notify(&mut self) {
-        if self.write == WriteHalf::Open {
+        if matches!(
+            self.write,
+            WriteHalf::Open | WriteHalf::Retiring(_) | WriteHalf::EndDue(_)
+        ) {
             self.write = WriteHalf::NotifyDue;
         }
     }
@@ -79,7 +136,12 @@ impl ConnectionState {
         self.write = match self.write {
             WriteHalf::NotifyDue => WriteHalf::Shutdown,
             WriteHalf::AlertDue(_) => WriteHalf::Ended,
-            other @ (WriteHalf::Open | WriteHalf::Shutdown | WriteHalf::Ended) => other,
+            other @ (WriteHalf::Open
+            | WriteHalf::Retiring(_)
+            | WriteHalf::EndDue(_)
+            | WriteHalf::Retired(_)
+            | WriteHalf::Shutdown
+            | WriteHalf::Ended) => other,
         };
     }
 
@@ -87,7 +149,13 @@ impl ConnectionState {
     pub(crate) fn fail(&mut self, alert: Option<AlertDescription>) {
         self.read = ReadHalf::Ended;
         self.write = match (self.write, alert) {
-            (WriteHalf::Open | WriteHalf::NotifyDue, Some(alert)) => WriteHalf::AlertDue(alert),
+            (
+                WriteHalf::Open
+                | WriteHalf::Retiring(_)
+                | WriteHalf::EndDue(_)
+                | WriteHalf::NotifyDue,
+                Some(alert),
+            ) => WriteHalf::AlertDue(alert),
             _ => WriteHalf::Ended,
         };
     }
@@ -97,7 +165,7 @@ impl ConnectionState {
         self.read == ReadHalf::Open
     }
 
-    /// Whether frames may be sent: not on a connection that the peer is leaving (reading A-16).
+    /// Whether frames may be sent: not on a connection that either side is leaving (reading A-16).
     pub(crate) fn is_writable(self) -> bool {
         self.write == WriteHalf::Open
             && !matches!(self.read, ReadHalf::HalfClosed(_) | ReadHalf::Ended)
@@ -106,7 +174,11 @@ impl ConnectionState {
     /// Whether the session still counts on it.
     pub(crate) fn is_live(self) -> bool {
         match self.write {
-            WriteHalf::Open | WriteHalf::NotifyDue => self.read != ReadHalf::Ended,
+            WriteHalf::Open
+            | WriteHalf::Retiring(_)
+            | WriteHalf::EndDue(_)
+            | WriteHalf::NotifyDue => self.read != ReadHalf::Ended,
+            WriteHalf::Retired(_) => self.read == ReadHalf::Open,
             WriteHalf::Shutdown => {
                 matches!(self.read, ReadHalf::Open | ReadHalf::HalfClosed(_))
             }
@@ -114,11 +186,27 @@ impl ConnectionState {
         }
     }
 
-    /// When the connection is given up.
+    /// When waiting ends: for acknowledgments, for the peer's FIN, or for room for this side's.
     pub(crate) fn deadline(self) -> Option<Instant> {
-        match self.read {
+        let read = match self.read {
             ReadHalf::HalfClosed(deadline) => Some(deadline),
             ReadHalf::Open | ReadHalf::Notified | ReadHalf::Ended => None,
-        }
+        };
+        let write = match self.write {
+            WriteHalf::Retiring(deadline)
+            | WriteHalf::EndDue(deadline)
+            | WriteHalf::Retired(deadline) => Some(deadline),
+            WriteHalf::Open
+            | WriteHalf::NotifyDue
+            | WriteHalf::Shutdown
+            | WriteHalf::AlertDue(_)
+            | WriteHalf::Ended => None,
+        };
+        read.into_iter().chain(write).min()
+    }
+
+    /// Whether what it carried is acknowledged or was left to other connections.
+    pub(crate) fn is_moved(self) -> bool {
+        matches!(self.write, WriteHalf::EndDue(_) | WriteHalf::Retired(_))
     }
 }

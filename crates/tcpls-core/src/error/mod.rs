@@ -9,7 +9,8 @@ mod peer;
 
 use crate::{crypto::NotAuthentic, wire::AlertDescription};
 pub use operation::{
-    AddressError, FinishError, OpenError, ReadError, ResetError, TokenError, WriteError,
+    AddressError, FinishError, OpenError, ReadError, ResetError, RetireError, TokenError,
+    WriteError,
 };
 pub use peer::PeerMisbehaved;
 use thiserror::Error;

@@ -119,6 +119,20 @@ pub enum TokenError {
     Closing,
 }
 
+/// Why [`Session::retire`](crate::Session::retire) did nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum RetireError {
+    /// No other connection is established and takes what the session sends.
+    #[error("no other connection could carry the session")]
+    LastConnection,
+    /// There is no such connection, or it is over.
+    #[error("the connection is over")]
+    Over,
+    /// The session is closing or over, which ends the connection anyway.
+    #[error("the session is closing")]
+    Closing,
+}
+
 /// Why an address was not advertised or withdrawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum AddressError {

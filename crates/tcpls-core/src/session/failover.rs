@@ -1,16 +1,13 @@
 //! What happens to the rest of the session when a connection fails (draft 4.2.3, reading A-14).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{Session, close};
+use super::{Session, close, retire};
 use crate::{
     CloseReason, ConnectionFailure, ConnectionHandle, Event, Limit, PeerMisbehaved,
     sent::{ControlFrame, SentFrame},
     wire::{ConnectionId, TokenSequence},
 };
-
-/// How long a connection that the peer half-closed is kept while others live (reading A-16).
-const HALF_CLOSED_GRACE: Duration = Duration::from_millis(250);
 
 /// Gives a connection up. What it carried and the peer did not acknowledge goes out on the others,
 /// after Connection Reset and the last ACK of this one; without others the session is lost.
@@ -24,6 +21,7 @@ pub(super) fn fail(
         return;
     };
     let id = connection.id;
+    let moved = connection.state.is_moved();
     connection.state.fail(failure.alert());
     session.connections.bury(c);
     session.events.push(Event::ConnectionClosed {
@@ -39,8 +37,16 @@ pub(super) fn fail(
     if session.connections.live().is_empty() {
         close::on_last_connection_lost(session, failure, now);
     }
-    requeue(session, c);
+    retire::after_loss(session);
+    if !moved {
+        requeue(session, c);
+    }
     session.control.push(ControlFrame::ConnectionReset(id));
+    repeat_acks(session);
+}
+
+/// the acknowledgments that a connection carried may be lost with it.
+pub(super) fn repeat_acks(session: &mut Session) {
     session
         .connections
         .for_each_live(|connection| connection.acks.redo());
@@ -77,11 +83,13 @@ pub(super) fn on_connection_reset(
         Some(c) if session.connections.live().contains(&c) => {
             fail(session, c, ConnectionFailure::ReportedByPeer, now);
         }
-        // The answer to ours: the ACK before it was the last one for this connection.
+        // The answer to ours: the ACK before it was the last one for this connection. Or it ended in
+        // order here and broke for the peer: then the acknowledgments that it carried may be lost.
         Some(c) => {
             if let Some(connection) = session.connections.get_mut(c) {
                 connection.sent.retire();
             }
+            repeat_acks(session);
         }
         None if session.control.was_issued(id) => session.control.burn(id),
         None => return Err(PeerMisbehaved::ResetOfUnknownConnection.into()),
@@ -89,25 +97,8 @@ pub(super) fn on_connection_reset(
     Ok(())
 }
 
-/// The peer half-closed without `close_notify` (reading A-16). With other connections that is no
-/// failure yet: acknowledgments for what it carried may come on these.
-pub(super) fn on_eof(session: &mut Session, c: ConnectionHandle, now: Instant) {
-    let alone = session.connections.live() == [c];
-    let Some(connection) = session.connections.get_mut(c) else {
-        return;
-    };
-    if !connection.state.is_readable() {
-        return;
-    }
-    if alone || !connection.state.is_writable() {
-        fail(session, c, ConnectionFailure::Eof, now);
-    } else {
-        connection.state.on_half_closed(now + HALF_CLOSED_GRACE);
-    }
-}
-
 /// queues the frames of all unacknowledged records of this connection again.
-fn requeue(session: &mut Session, c: ConnectionHandle) {
+pub(super) fn requeue(session: &mut Session, c: ConnectionHandle) {
     let Some(connection) = session.connections.get(c) else {
         return;
     };

@@ -88,9 +88,7 @@ fn repeat_control(session: &mut Session, c: ConnectionHandle) {
             session.control.push(frame);
         }
     }
-    session
-        .connections
-        .for_each_live(|connection| connection.acks.redo());
+    failover::repeat_acks(session);
 }
 
 fn live_mut(session: &mut Session, c: ConnectionHandle) -> Option<&mut Connection> {

@@ -7,6 +7,7 @@ mod failover;
 mod keys;
 mod liveness;
 mod receive;
+mod retire;
 mod schedule;
 mod state;
 mod timeout;
@@ -22,8 +23,9 @@ use state::{Lifecycle, Orphaned};
 
 use crate::{
     AddressError, CloseReason, ConnectionFailure, ConnectionHandle, ConnectionStart,
-    ConnectionStats, Event, OpenError, OpenedRecord, PathInfo, PathStatus, RecvStream, SendStream,
-    SessionConfig, SessionStats, StreamStats, TimeoutReason, TokenError, Transmit, TransmitState,
+    ConnectionStats, Event, OpenError, OpenedRecord, PathInfo, PathStatus, RecvStream, RetireError,
+    SendStream, SessionConfig, SessionStats, StreamStats, TimeoutReason, TokenError, Transmit,
+    TransmitState,
     connection::{Connection, Connections, Health, Heard, Ping, Pump, Uniqueness},
     crypto::{self, SealError},
     event::EventQueue,
@@ -161,7 +163,7 @@ impl Session {
 
     /// In: the peer half-closed the TCP connection, and every record before that was handed in.
     pub fn handle_eof(&mut self, c: ConnectionHandle, now: Instant) {
-        failover::on_eof(self, c, now);
+        retire::on_eof(self, c, now);
     }
 
     /// In: the connection failed; its unacknowledged frames are sent again on another one. Without
@@ -179,6 +181,19 @@ impl Session {
     /// In: a deadline of `poll_timeout` has passed. Too early or too often does no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
         timeout::handle(self, now);
+    }
+
+    /// Command: ends one connection in order while the session goes on (reading A-16). Nothing new is
+    /// given out on it; once the peer acknowledged what it carried, or after two round trips, when the
+    /// rest is sent again on others, `poll_transmit` says [`TransmitState::ShutdownWrite`]. Records of the
+    /// peer are taken until it half-closes too, for [`SessionConfig::drain_timeout`] at most. Then
+    /// [`Event::ConnectionClosed`] comes without a failure. Calling it again changes nothing.
+    ///
+    /// It does nothing and returns an error when no other connection could carry the session, or the
+    /// connection is over, or the session closes. When all others are lost before
+    /// [`TransmitState::ShutdownWrite`] was said, the connection goes on as if this had not been called.
+    pub fn retire(&mut self, c: ConnectionHandle, now: Instant) -> Result<(), RetireError> {
+        retire::begin(self, c, now)
     }
 
     /// Command: opens a bidirectional stream.

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Session, close, failover, liveness, state::Lifecycle};
+use super::{Session, close, liveness, retire, state::Lifecycle};
 use crate::{
-    CloseReason, ConnectionFailure, TimeoutReason,
+    CloseReason, TimeoutReason,
     connection::{ConnectionState, Ping},
 };
 
@@ -19,7 +19,7 @@ pub(super) fn poll(session: &Session) -> Option<(Instant, TimeoutReason)> {
     let acks = live()
         .filter_map(|connection| connection.acks.deadline())
         .min();
-    let half_closed = live()
+    let leaving = live()
         .filter_map(|connection| connection.state.deadline())
         .min();
     let drain = session.lifecycle.deadline();
@@ -28,7 +28,7 @@ pub(super) fn poll(session: &Session) -> Option<(Instant, TimeoutReason)> {
     let (check, quiet) = liveness::deadlines(session);
     [
         (acks, TimeoutReason::AckDelay),
-        (half_closed, TimeoutReason::HalfClosed),
+        (leaving, TimeoutReason::Leaving),
         (check, TimeoutReason::PathCheck),
         (quiet, TimeoutReason::Silence),
         (drain, TimeoutReason::Drain),
@@ -54,7 +54,7 @@ pub(super) fn handle(session: &mut Session, now: Instant) {
             .get(c)
             .map(|connection| connection.state);
         if given_up(state.and_then(ConnectionState::deadline)) {
-            failover::fail(session, c, ConnectionFailure::Eof, now);
+            retire::on_deadline(session, c, now);
         }
     }
     liveness::on_timeout(session, now);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Session, close, schedule};
+use super::{Session, close, retire, schedule};
 use crate::{
     CloseReason, ConnectionHandle, Limit, OutgoingRecord, Transmit, TransmitState,
     connection::{AckState, Connection, Heard, KeyUpdateAnswer, Ping, Pump, WriteHalf},
@@ -41,6 +41,9 @@ pub(super) fn poll(
         WriteHalf::NotifyDue => {
             last_acks(session, c, out);
             return last_record(session, c, Alert::CLOSE_NOTIFY, out);
+        }
+        WriteHalf::Retiring(_) | WriteHalf::EndDue(_) | WriteHalf::Retired(_) => {
+            return retire::poll(session, c, now);
         }
         WriteHalf::Open => {}
     }
@@ -80,6 +83,9 @@ pub(super) fn wants(session: &Session, c: ConnectionHandle) -> bool {
     match connection.state.write {
         WriteHalf::NotifyDue | WriteHalf::AlertDue(_) => true,
         WriteHalf::Shutdown | WriteHalf::Ended => false,
+        WriteHalf::Retiring(_) | WriteHalf::EndDue(_) | WriteHalf::Retired(_) => {
+            retire::is_end_due(connection)
+        }
         WriteHalf::Open => match connection.rank() {
             None => false,
             Some(rank) if session.connections.best_rank() == Some(rank) => {

@@ -93,6 +93,7 @@ fn step(solo: &mut Solo, connections: &mut Vec<crate::ConnectionHandle>, kind: u
                 connections.push(solo.join(id.as_u32()));
             }
         }
+        _ if argument % 2 == 1 => drop(solo.session.retire(c, now)),
         _ => solo.session.ping(c),
     }
 }

@@ -333,7 +333,7 @@ fn a_half_closed_connection_is_given_up() {
     );
     assert_eq!(
         client.session.poll_timeout().unwrap().1,
-        TimeoutReason::HalfClosed
+        TimeoutReason::Leaving
     );
     client.advance(Duration::from_secs(1));
     let failure = Some(ConnectionFailure::Eof);

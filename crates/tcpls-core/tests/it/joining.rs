@@ -228,6 +228,7 @@ enum Turn {
     Reset(usize),
     Cut(usize, bool, usize),
     Corrupt(usize, bool),
+    Retire(usize, bool),
 }
 
 fn turns() -> impl Strategy<Value = Vec<(Turn, usize)>> {
@@ -237,6 +238,7 @@ fn turns() -> impl Strategy<Value = Vec<(Turn, usize)>> {
         (0_usize..8, any::<bool>(), 0_usize..100_000)
             .prop_map(|(c, role, at)| Turn::Cut(c, role, at)),
         (0_usize..8, any::<bool>()).prop_map(|(c, role)| Turn::Corrupt(c, role)),
+        (0_usize..8, any::<bool>()).prop_map(|(c, role)| Turn::Retire(c, role)),
     ];
     proptest::collection::vec((turn, 0_usize..30), 0..8)
 }
@@ -248,7 +250,7 @@ fn role(client: bool) -> Role {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
-    /// R10, R18, A-13, A-14, A-19: connections join, break and are cut after any byte, down to none at all,
+    /// R10, R18, A-13, A-14, A-16, A-19: connections join, retire, break and are cut after any byte, down to none at all,
     /// while both sides send: every byte arrives once and in order, and no nonce repeats, which the
     /// pair checks.
     #[test]
@@ -318,6 +320,13 @@ proptest! {
                     Turn::Reset(c) => pair.reset(c % wires),
                     Turn::Cut(c, client, at) => pair.cut_after(c % wires, role(client), at),
                     Turn::Corrupt(c, client) => drop(pair.corrupt(c % wires, role(client))),
+                    Turn::Retire(c, client) => {
+                        let now = pair.clock.now();
+                        let host = pair.host(role(client));
+                        let c = host.connection(c % wires);
+                        // The last one stays, and so does one that is over.
+                        let _refused = host.session.retire(c, now);
+                    }
                 }
             }
             pair.settle();

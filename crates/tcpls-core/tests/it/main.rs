@@ -24,6 +24,7 @@ mod keys;
 mod limits;
 mod misbehaviour;
 mod packing;
+mod retiring;
 mod silence;
 mod streams;
 mod talk;
