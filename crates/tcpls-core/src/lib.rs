@@ -25,6 +25,7 @@ mod timer;
 mod token;
 mod transmit;
 
+pub use address::AddressStanding;
 pub use config::{SessionConfig, StreamAnnouncement};
 pub use connection::ConnectionStart;
 pub use crypto::{ContentType, OpenedRecord};

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, net::SocketAddr};
 
 use crate::{
-    AddressError, Event, PeerMisbehaved, TokenError,
+    AddressError, AddressStanding, Event, PeerMisbehaved, TokenError,
     address::{OwnAddresses, PeerAddresses},
     event::EventQueue,
     sent::ControlFrame,
@@ -178,6 +178,14 @@ impl Control {
         if let Some(address) = self.peer_addresses.on_removed(id) {
             events.push(Event::AddressRemoved { id, address });
         }
+    }
+
+    pub(crate) fn peer_address(&self, peer: Role, remote: SocketAddr) -> AddressStanding {
+        self.peer_addresses.standing(peer, remote)
+    }
+
+    pub(crate) fn own_address(&self, own: Role, local: SocketAddr) -> AddressStanding {
+        self.own_addresses.standing(own, local)
     }
 
     pub(crate) fn peer_addresses(&self) -> impl Iterator<Item = (AddressId, SocketAddr)> + '_ {

@@ -3,6 +3,7 @@
 mod activity;
 mod close;
 mod control;
+mod edges;
 mod failover;
 mod keys;
 mod liveness;
@@ -22,11 +23,11 @@ use keys::KeyUsage;
 use state::{Lifecycle, Orphaned};
 
 use crate::{
-    AddressError, CloseReason, ConnectionFailure, ConnectionHandle, ConnectionStart,
-    ConnectionStats, Event, OpenError, OpenedRecord, PathInfo, PathStatus, RecvStream, RetireError,
-    SendStream, SessionConfig, SessionStats, StreamStats, TimeoutReason, TokenError, Transmit,
-    TransmitState,
-    connection::{Connection, Connections, Health, Heard, Ping, Pump, Uniqueness},
+    AddressError, AddressStanding, CloseReason, ConnectionFailure, ConnectionHandle,
+    ConnectionStart, ConnectionStats, Event, OpenError, OpenedRecord, PathInfo, PathStatus,
+    RecvStream, RetireError, SendStream, SessionConfig, SessionStats, StreamStats, TimeoutReason,
+    TokenError, Transmit, TransmitState,
+    connection::{Connection, Connections, Health, Heard, Ping, Uniqueness},
     crypto::{self, SealError},
     event::EventQueue,
     number::offset,
@@ -331,7 +332,7 @@ impl Session {
     /// Out: the next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
         if self.events.is_empty() && !matches!(self.lifecycle, Lifecycle::Closed(_)) {
-            self.note_edges();
+            edges::note(self);
         }
         self.events.pop()
     }
@@ -425,6 +426,19 @@ impl Session {
         self.control.peer_addresses()
     }
 
+    /// What the peer said about its end of a connection (reading A-32). Where that is
+    /// [`AddressStanding::Withdrawn`], a client opens no connection to it, and both sides end those that
+    /// there are: [`retire`](Self::retire), or
+    /// [`handle_failure`](Self::handle_failure) for the last one (reading A-33).
+    pub fn peer_address(&self, remote: SocketAddr) -> AddressStanding {
+        self.control.peer_address(self.role.peer(), remote)
+    }
+
+    /// What this side said about its own end of a connection.
+    pub fn own_address(&self, local: SocketAddr) -> AddressStanding {
+        self.control.own_address(self.role, local)
+    }
+
     /// Counters of the session.
     pub fn stats(&self) -> SessionStats {
         let mut stats = SessionStats {
@@ -451,45 +465,5 @@ impl Session {
     /// Counters of a stream that still has state.
     pub fn stream_stats(&self, stream: StreamId) -> Option<StreamStats> {
         self.streams.stats_of(stream)
-    }
-
-    /// R13, R47: keeps the client in tokens, for as many connections as it may have.
-    fn note_tokens(&mut self) {
-        let live = u32::try_from(self.connections.live().len()).unwrap_or(u32::MAX);
-        if self.lifecycle == Lifecycle::Open && live > 0 {
-            let room = self.config.connections.saturating_sub(live);
-            let spare = u8::try_from(room).unwrap_or(u8::MAX);
-            let spare = spare.min(self.config.spare_tokens);
-            self.control.want_tokens(spare, &mut self.events);
-        }
-    }
-
-    /// Reports what turned true since the driver was told the opposite.
-    fn note_edges(&mut self) {
-        self.note_tokens();
-        for index in 0..self.connections.live().len() {
-            let Some(&c) = self.connections.live().get(index) else {
-                break;
-            };
-            let wants = transmit::wants(self, c);
-            if let Some(connection) = self.connections.get_mut(c)
-                && wants
-                && connection.pump == Pump::Idle
-            {
-                connection.pump = Pump::Told;
-                self.events.push(Event::TransmitReady(c));
-            }
-        }
-        match (self.reading, self.streams.wants_read()) {
-            (Reading::Wanted, false) => self.reading = Reading::Paused,
-            (Reading::Paused, true) => {
-                self.reading = Reading::Wanted;
-                self.activity.on_reading_resumed();
-                for &c in self.connections.live() {
-                    self.events.push(Event::ReadResumed(c));
-                }
-            }
-            (Reading::Wanted, true) | (Reading::Paused, false) => {}
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use tcpls_core::{
-    AddressError, Event, TokenError,
+    AddressError, AddressStanding, Event, TokenError,
     testing::{Pair, Solo},
     wire::{AddressId, Frame, NewAddressFrame, RemoveAddressFrame, Role, Token, TokenSequence},
 };
@@ -195,4 +195,37 @@ fn a_closing_session_announces_nothing() {
         server.session.withdraw_address(id),
         Err(AddressError::Closing)
     );
+}
+
+/// R52, R53, A-32: both sides know which of their connections used an address that was withdrawn.
+#[test]
+fn a_withdrawn_address_is_known_to_both_sides() {
+    let mut pair = Pair::seeded(3);
+    let [server, client, elsewhere]: [SocketAddr; 3] = [
+        "192.0.2.1:443".parse().unwrap(),
+        "198.51.100.7:50123".parse().unwrap(),
+        "192.0.2.1:8443".parse().unwrap(),
+    ];
+    let of_server = pair.server.session.advertise_address(server).unwrap();
+    let of_client = SocketAddr::new(client.ip(), 0);
+    let of_client = pair.client.session.advertise_address(of_client).unwrap();
+    pair.drive();
+    let advertised = AddressStanding::Advertised(of_server);
+    assert_eq!(pair.client.session.peer_address(server), advertised);
+    assert_eq!(pair.server.session.own_address(server), advertised);
+    let advertised = AddressStanding::Advertised(of_client);
+    assert_eq!(pair.server.session.peer_address(client), advertised);
+    assert_eq!(pair.client.session.own_address(client), advertised);
+    pair.server.session.withdraw_address(of_server).unwrap();
+    pair.client.session.withdraw_address(of_client).unwrap();
+    pair.drive();
+    let withdrawn = AddressStanding::Withdrawn(of_server);
+    assert_eq!(pair.client.session.peer_address(server), withdrawn);
+    assert_eq!(pair.server.session.own_address(server), withdrawn);
+    let withdrawn = AddressStanding::Withdrawn(of_client);
+    assert_eq!(pair.server.session.peer_address(client), withdrawn);
+    assert_eq!(pair.client.session.own_address(client), withdrawn);
+    let unknown = AddressStanding::Unknown;
+    assert_eq!(pair.client.session.peer_address(elsewhere), unknown);
+    assert_eq!(pair.server.session.own_address(elsewhere), unknown);
 }
