@@ -14,6 +14,7 @@ use tcpls_core::wire::token::TOKEN_LENGTH;
 use tcpls_core::wire::{ExtensionCodec, Token};
 
 use crate::error::{ConnectError, InvalidConfig};
+use crate::follow::FollowPaths;
 
 /// What clients and servers share: limits and delays of sessions, and how they start.
 ///
@@ -24,6 +25,7 @@ pub struct TransportConfig {
     pub(crate) handshake_timeout: Duration,
     pub(crate) codec: ExtensionCodec,
     pub(crate) backend: Backend,
+    pub(crate) follow_paths: FollowPaths,
 }
 
 impl Default for TransportConfig {
@@ -33,6 +35,7 @@ impl Default for TransportConfig {
             handshake_timeout: Duration::from_secs(10),
             codec: ExtensionCodec::default(),
             backend: Backend::default(),
+            follow_paths: FollowPaths::default(),
         }
     }
 }
@@ -61,6 +64,13 @@ impl TransportConfig {
     /// Which library protects records; default aws-lc-rs where it is compiled in.
     pub fn backend(&mut self, backend: Backend) -> &mut Self {
         self.backend = backend;
+        self
+    }
+
+    /// Whether a client opens paths again that failed; default [`FollowPaths::Keep`]. No matter at
+    /// servers, which cannot open any (draft 4.2).
+    pub fn follow_paths(&mut self, follow: FollowPaths) -> &mut Self {
+        self.follow_paths = follow;
         self
     }
 

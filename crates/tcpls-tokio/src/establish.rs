@@ -19,8 +19,10 @@ use crate::config::{ClientConfig, ServerConfig, TransportConfig};
 use crate::connection::{Answer, Reader, Writer};
 use crate::connector::Connected;
 use crate::error::ConnectError;
+use crate::follow::{FollowPaths, Follower};
 use crate::io::Transport;
 use crate::join::{Joiner, Member};
+use crate::path_options::PathOptions;
 use crate::plain::PlainStream;
 use crate::registry::{Registration, Registry};
 use crate::session::{Handle, Session};
@@ -79,11 +81,12 @@ pub(crate) fn start(handover: Handover, registry: &Registry) -> Result<Connected
 /// Starts a session on the connection that carried its handshake.
 fn start_session(handover: Handover, registry: &Registry) -> Result<Session, KeyError> {
     let Handover {
-        transport,
+        mut transport,
         mut established,
         received,
         side,
     } = handover;
+    transport.options = transport.addresses.remote.map(PathOptions::to);
     let config = side.transport().session.clone();
     let mut core = Core::new(side.role(), config, crate::clock::now());
     if let Some(token) = early_token(&mut established, &side) {
@@ -114,7 +117,13 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
     };
     connection.attach(&shared, &registration)?;
     let (joiner, supply) = match side {
-        Side::Client(config) => (Joiner::new(&config, &established, &registration), None),
+        Side::Client(config) => {
+            let joiner = Joiner::new(&config, &established, &registration).map(Arc::new);
+            if let (Some(joiner), FollowPaths::Keep) = (&joiner, config.transport.follow_paths) {
+                Follower::start(&shared, joiner);
+            }
+            (joiner, None)
+        }
         Side::Server(server) => {
             let member = Member {
                 shared: Arc::clone(&shared),
@@ -189,9 +198,11 @@ impl NewConnection<'_> {
             read,
             write,
             addresses,
+            options,
         } = transport;
         let socket = Socket {
             addresses,
+            options,
             over: Arc::clone(&over),
         };
         let added = shared.update(|state, now| {

@@ -11,7 +11,7 @@ mod netlink;
 )]
 mod table;
 
-pub(crate) use table::Change;
+pub(crate) use table::{Change, LocalAddress};
 use tokio::task::AbortHandle;
 
 /// Watches the interfaces, in a task of its own, until dropped.

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use crate::path_options::PathOptions;
+
 /// The read half of a connection.
 pub(crate) type ReadIo = Box<dyn AsyncRead + Send + Unpin>;
 /// The write half of a connection.
@@ -35,6 +37,8 @@ pub(crate) struct Transport {
     pub(crate) read: ReadIo,
     pub(crate) write: WriteIo,
     pub(crate) addresses: Addresses,
+    /// How it was opened, where another could be opened like it.
+    pub(crate) options: Option<PathOptions>,
 }
 
 impl Transport {
@@ -59,6 +63,7 @@ impl Transport {
                     read: Box::new(read),
                     write: Box::new(write),
                     addresses: Addresses::default(),
+                    options: None,
                 }
             }
             // `slot` is only emptied by the branch above, which returns.
@@ -66,7 +71,16 @@ impl Transport {
                 read: Box::new(tokio::io::empty()),
                 write: Box::new(tokio::io::sink()),
                 addresses: Addresses::default(),
+                options: None,
             },
+        }
+    }
+
+    /// Remembers how it was opened.
+    pub(crate) fn opened_with(self, options: PathOptions) -> Self {
+        Self {
+            options: Some(options),
+            ..self
         }
     }
 
@@ -84,6 +98,7 @@ impl Transport {
             read: Box::new(read),
             write: Box::new(write),
             addresses,
+            options: None,
         }
     }
 }

@@ -33,6 +33,7 @@ mod connector;
 mod endpoint;
 mod error;
 mod establish;
+mod follow;
 mod handshake;
 mod incoming;
 mod interfaces;
@@ -60,6 +61,7 @@ pub use error::{
     ClosedStream, ConnectError, ExportError, InvalidConfig, IoError, OpenError, PathError,
     ReadError, ReadToEndError, SessionError, StoppedError, WriteError,
 };
+pub use follow::FollowPaths;
 pub use incoming::Incoming;
 pub use path::{Path, PathEvent, PathEvents};
 pub use path_options::PathOptions;

@@ -94,6 +94,16 @@ pub enum PathEvent {
         /// Its Connection ID.
         id: ConnectionId,
     },
+    /// The peer's TCP does not answer on a connection; others take over (reading A-45).
+    Suspect {
+        /// Its Connection ID.
+        id: ConnectionId,
+    },
+    /// The peer's TCP answers again on a connection that was suspect.
+    Recovered {
+        /// Its Connection ID.
+        id: ConnectionId,
+    },
     /// A connection is over; before it was established, its join failed.
     Closed {
         /// Its Connection ID.

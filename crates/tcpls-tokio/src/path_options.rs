@@ -55,13 +55,30 @@ impl PathOptions {
         self
     }
 
-    /// Opens the TCP connection, to `first` unless another address was set.
-    pub(crate) async fn dial(
-        &self,
-        first: Option<SocketAddr>,
-    ) -> Result<tokio::net::TcpStream, PathError> {
+    /// To this address, and everything else as the system chooses.
+    pub(crate) fn to(address: SocketAddr) -> Self {
+        Self {
+            remote: Some(address),
+            ..Self::default()
+        }
+    }
+
+    /// The same, to `first` unless another address was set.
+    pub(crate) fn resolved(&self, first: Option<SocketAddr>) -> Result<Self, PathError> {
+        Ok(Self {
+            remote: Some(self.remote.or(first).ok_or(PathError::NoAddress)?),
+            ..self.clone()
+        })
+    }
+
+    pub(crate) fn local_address(&self) -> Option<IpAddr> {
+        self.local
+    }
+
+    /// Opens the TCP connection.
+    pub(crate) async fn dial(&self) -> Result<tokio::net::TcpStream, PathError> {
         let dial = Dial {
-            remote: self.remote.or(first).ok_or(PathError::NoAddress)?,
+            remote: self.remote.ok_or(PathError::NoAddress)?,
             local: self.local,
             device: self.device.as_deref(),
             congestion_control: self.congestion_control.as_deref(),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tcpls_core::ConnectionFailure;
 use tokio::sync::Notify;
 
+use crate::follow::News;
 use crate::interfaces::{Change, Interfaces};
 use crate::shared::Shared;
 
@@ -62,13 +63,17 @@ impl Registry {
         }
     }
 
-    /// Local addresses came or went: a connection does not outlive its own.
+    /// Local addresses came or went: a connection does not outlive its own, and one that failed may be
+    /// opened again.
     fn on_local_addresses(&self, change: &Change) {
         for shared in self.sessions() {
             shared.update(|state, now| {
                 for connection in state.connections_from(&change.gone) {
                     let failure = ConnectionFailure::AddressGone;
                     state.core.handle_failure(connection, failure, now);
+                }
+                if !change.came.is_empty() {
+                    state.inbox.tell(News::Came(change.came.clone()));
                 }
             });
         }

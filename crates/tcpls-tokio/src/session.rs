@@ -100,11 +100,11 @@ impl Session {
     /// Dropped before it completes, the attempt is given up.
     pub async fn open_path(&self, options: &PathOptions) -> Result<Path, PathError> {
         let limit = self.joiner()?.config.transport.handshake_timeout;
-        let first = self.handle.addresses.remote;
-        let tcp = tokio::time::timeout(limit, options.dial(first))
+        let options = options.resolved(self.handle.addresses.remote)?;
+        let tcp = tokio::time::timeout(limit, options.dial())
             .await
             .map_err(|_| PathError::TimedOut(limit))??;
-        self.join(Transport::new(tcp)).await
+        self.join(Transport::new(tcp).opened_with(options)).await
     }
 
     /// As [`open_path`](Self::open_path) over a byte stream to the server that the caller brings.
@@ -263,7 +263,7 @@ impl Session {
     }
 
     fn joiner(&self) -> Result<&Joiner, PathError> {
-        self.handle.joiner.as_ref().ok_or(PathError::NotClient)
+        self.handle.joiner.as_deref().ok_or(PathError::NotClient)
     }
 
     fn halves(&self, id: StreamId) -> (SendStream, RecvStream) {
@@ -290,7 +290,7 @@ pub(crate) struct Handle {
     pub(crate) exporter: Exporter,
     pub(crate) addresses: Addresses,
     /// At a client.
-    pub(crate) joiner: Option<Joiner>,
+    pub(crate) joiner: Option<Arc<Joiner>>,
 }
 
 impl fmt::Debug for Handle {

@@ -20,10 +20,11 @@ use tcpls_core::{
 };
 use tokio::sync::broadcast;
 
-pub(crate) use self::slot::{Slot, Socket};
+pub(crate) use self::slot::{Departure, Slot, Socket};
 use self::waiting::Wakeups;
 pub(crate) use self::waiting::{Interest, Wait, Waiting};
 use crate::connection::{ReadEnd, Writer};
+use crate::follow::{Inbox, News};
 use crate::path::PathEvent;
 use crate::{ReadError, SessionError, WriteError, clock};
 
@@ -40,6 +41,7 @@ impl Shared {
                 connections: BTreeMap::new(),
                 waiting: Waiting::default(),
                 path_events: None,
+                inbox: Inbox::default(),
                 tokens_wanted: 0,
                 timer: None,
                 armed: None,
@@ -152,6 +154,8 @@ pub(crate) struct State {
     pub(crate) waiting: Waiting,
     /// Who watches connections come and go, once somebody asked.
     path_events: Option<broadcast::Sender<PathEvent>>,
+    /// What the task hears that follows the paths, at a client.
+    pub(crate) inbox: Inbox,
     /// Tokens that the client is to get.
     tokens_wanted: u8,
     timer: Option<Waker>,
@@ -259,6 +263,7 @@ impl State {
         while let Some(event) = self.core.poll_event() {
             self.on_event(event, wakeups);
         }
+        wakeups.tasks.extend(self.inbox.take_waker());
         let next = self.core.poll_timeout().map(|(at, _)| at);
         if next.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {
             self.armed = next;
@@ -295,6 +300,7 @@ impl State {
             Event::TokenReceived(_) => self.waiting.wake(Wait::Join, wakeups),
             Event::ConnectionEstablished(connection) => {
                 self.tell_path(connection, |id| PathEvent::Established { id });
+                self.inbox.stir();
                 self.waiting.wake(Wait::Join, wakeups);
             }
             Event::ConnectionClosed {
@@ -304,13 +310,19 @@ impl State {
             Event::Closed(reason) => {
                 self.ended = Some(reason);
                 self.path_events = None;
+                self.inbox.stir();
                 self.waiting.wake_everybody(wakeups);
                 wakeups.tasks.extend(self.timer.take());
             }
-            // Paths are opened by the application.
+            Event::ConnectionSuspect(connection) => {
+                self.tell_path(connection, |id| PathEvent::Suspect { id });
+                self.inbox.stir();
+            }
+            Event::ConnectionRecovered(connection) => {
+                self.tell_path(connection, |id| PathEvent::Recovered { id });
+                self.inbox.stir();
+            }
             Event::PathInfoWanted(_)
-            | Event::ConnectionSuspect(_)
-            | Event::ConnectionRecovered(_)
             | Event::PingAcked { .. }
             | Event::AddressAdded { .. }
             | Event::AddressRemoved { .. } => {}
@@ -328,7 +340,19 @@ impl State {
             reason: failure,
         });
         self.waiting.wake(Wait::Join, wakeups);
+        self.inbox.stir();
         if let Some(slot) = self.connections.remove(&connection) {
+            if self.core.is_established(connection)
+                && failure.is_some_and(is_loss)
+                && slot.departure == Departure::Rejoin
+                && let Some(options) = slot.options.clone()
+            {
+                self.inbox.tell(News::Lost {
+                    connection,
+                    local: slot.addresses.local.map(|local| local.ip()),
+                    options,
+                });
+            }
             slot.end(wakeups);
         }
         wakeups.tasks.extend(self.timer.take());
@@ -354,4 +378,12 @@ const PATH_EVENTS: usize = 64;
 pub(crate) enum Timer {
     WakeAt(Option<Instant>),
     Done,
+}
+
+/// Whether a connection went that somebody wanted to keep.
+fn is_loss(failure: ConnectionFailure) -> bool {
+    !matches!(
+        failure,
+        ConnectionFailure::Abandoned | ConnectionFailure::SessionEnded
+    )
 }

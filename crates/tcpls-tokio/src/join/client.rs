@@ -25,7 +25,7 @@ use crate::establish::NewConnection;
 use crate::handshake;
 use crate::io::Transport;
 use crate::registry::Registration;
-use crate::shared::{Shared, Wait};
+use crate::shared::{Shared, State, Wait};
 
 /// What it takes to join more connections to a session, at the client.
 pub(crate) struct Joiner {
@@ -58,9 +58,9 @@ impl Joiner {
 
     /// Joins `transport` to the session with a token of its own.
     ///
-    /// While another connection lives, the hello looks like a resumption and a padded Ping follows it at
-    /// once. Without one, nothing is sealed before the server answered, so that a network that swallows
-    /// hellos costs no token (readings ).
+    /// While another connection works, the hello looks like a resumption and a padded Ping follows it at
+    /// once, and also while others are only silent and tokens abound. Otherwise, nothing is sealed before
+    /// the server answered, so that a network that swallows hellos costs no token (readings ).
     pub(crate) async fn join(
         &self,
         shared: &Arc<Shared>,
@@ -81,12 +81,7 @@ impl Joiner {
         mut claim: Claim,
         mut transport: Transport,
     ) -> Result<ConnectionHandle, PathError> {
-        let alone = shared.inspect(|state| state.core.connections().next().is_none());
-        let shape = if alone {
-            JoinShape::Full
-        } else {
-            JoinShape::Resumption
-        };
+        let shape = shared.inspect(shape);
         let random = self.config.random;
         let (offer, mut prefix) = self.hello(shape, &claim, random)?;
         let failure = Arc::new(OnceLock::new());
@@ -176,6 +171,23 @@ impl fmt::Debug for Joiner {
         f.debug_struct("Joiner").finish_non_exhaustive()
     }
 }
+
+/// How a join is to look now.
+fn shape(state: &State) -> JoinShape {
+    let alone = state.core.connections().next().is_none();
+    // Without a usable connection, the server can send no more tokens.
+    let scarce =
+        state.core.usable_connections() == 0 && state.core.stats().unused_tokens < TOKENS_TO_SPARE;
+    if alone || scarce {
+        JoinShape::Full
+    } else {
+        JoinShape::Resumption
+    }
+}
+
+/// Unused tokens, besides the one that is taken, with which one may be risked: half of what a server
+/// usually keeps at its client.
+const TOKENS_TO_SPARE: u32 = 4;
 
 /// Reads until the server has answered the hello, which spends the token.
 async fn wait_for_answer(

@@ -9,17 +9,32 @@ use tcpls_core::ConnectionFailure;
 use super::waiting::Wakeups;
 use crate::connection::Writer;
 use crate::io::Addresses;
+use crate::path_options::PathOptions;
 
 /// What a connection brings along.
 pub(crate) struct Socket {
     pub(crate) addresses: Addresses,
+    /// How to open one like it.
+    pub(crate) options: Option<PathOptions>,
     /// Tells the reader that the session needs nothing more from it.
     pub(crate) over: Arc<AtomicBool>,
+}
+
+/// What follows when a connection fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Departure {
+    /// Another is opened in its place.
+    Rejoin,
+    /// Nothing: it has a successor, or is not wanted any more.
+    LetGo,
 }
 
 /// What the state knows of one TCP connection and its tasks.
 pub(crate) struct Slot {
     pub(crate) addresses: Addresses,
+    /// How to open one like it.
+    pub(crate) options: Option<PathOptions>,
+    pub(crate) departure: Departure,
     writer: Arc<Writer>,
     writer_task: Option<Waker>,
     reader_task: Option<Waker>,
@@ -33,6 +48,8 @@ impl Slot {
     pub(super) fn new(socket: Socket, writer: Arc<Writer>) -> Self {
         Self {
             addresses: socket.addresses,
+            options: socket.options,
+            departure: Departure::Rejoin,
             writer,
             writer_task: None,
             reader_task: None,

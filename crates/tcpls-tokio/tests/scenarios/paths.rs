@@ -13,7 +13,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
 /// Sends `data` on a new stream of `from` and reads it at `to`.
-async fn transfer(from: &tcpls_tokio::Session, to: &tcpls_tokio::Session, data: Vec<u8>) {
+pub(crate) async fn transfer(
+    from: &tcpls_tokio::Session,
+    to: &tcpls_tokio::Session,
+    data: Vec<u8>,
+) {
     let (mut send, _recv) = from.open_bi().await.unwrap();
     let copy = data.clone();
     let writing = tokio::spawn(async move {

@@ -1,0 +1,240 @@
+//! Keeps a client's session connected: paths that failed are joined again.
+//!
+//! One task for each session. It rests until a connection fails or falls silent, an address comes, or
+//! the time for the next attempt has come. What to try and when is [`plan`]'s, how to connect [`dial`]'s.
+
+mod budget;
+mod dial;
+mod inbox;
+mod plan;
+mod policy;
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tcpls_core::ConnectionHandle;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
+
+pub(crate) use inbox::{Inbox, News};
+use plan::{Origin, Place, PlaceId, Plan};
+pub use policy::FollowPaths;
+
+use crate::clock;
+use crate::error::PathError;
+use crate::io::Transport;
+use crate::join::Joiner;
+use crate::shared::{Departure, Shared, State};
+
+/// The task that follows the paths of one session.
+pub(crate) struct Follower {
+    shared: Arc<Shared>,
+    joiner: Arc<Joiner>,
+    plan: Plan,
+    attempts: JoinSet<(PlaceId, Outcome)>,
+    running: BTreeMap<PlaceId, AbortHandle>,
+}
+
+/// What became of an attempt.
+enum Outcome {
+    Joined(ConnectionHandle),
+    /// There is no TCP connection.
+    Unreached(PathError),
+    /// There is one, but it did not join.
+    Unjoined(PathError),
+}
+
+impl Follower {
+    /// Starts following. The state tells it what happens from now on.
+    pub(crate) fn start(shared: &Arc<Shared>, joiner: &Arc<Joiner>) {
+        shared.update(|state, _| state.inbox.open());
+        let follower = Self {
+            shared: Arc::clone(shared),
+            joiner: Arc::clone(joiner),
+            plan: Plan::new(clock::now()),
+            attempts: JoinSet::new(),
+            running: BTreeMap::new(),
+        };
+        // Its future is kept small: it exists once for each session.
+        tokio::spawn(Box::pin(follower.run()));
+    }
+
+    async fn run(mut self) {
+        loop {
+            let next = self.plan.next(clock::now());
+            tokio::select! {
+                state = changed(&self.shared) => if state == SessionState::Over {
+                    return;
+                },
+                Some(end) = self.attempts.join_next() => {
+                    // One that was aborted has nothing to say.
+                    if let Ok((place, outcome)) = end {
+                        self.on_end(place, outcome);
+                    }
+                }
+                () = at(next) => {}
+            }
+            self.look();
+            self.begin();
+        }
+    }
+
+    fn on_news(&mut self, news: News) {
+        let now = clock::now();
+        match news {
+            News::Lost {
+                connection,
+                local,
+                options,
+            } => self.plan.on_lost(connection, local, options, now),
+            News::Came(addresses) => {
+                let addresses: Vec<_> = addresses.iter().map(|local| local.address).collect();
+                self.plan.on_addresses(&addresses, now);
+            }
+        }
+    }
+
+    fn on_end(&mut self, place: PlaceId, outcome: Outcome) {
+        let now = clock::now();
+        self.running.remove(&place);
+        match outcome {
+            Outcome::Joined(connection) => {
+                tracing::debug!(?connection, "a path is back");
+                self.replace(place);
+                self.plan.on_joined(place, now);
+            }
+            Outcome::Unreached(error) => {
+                tracing::debug!(%error, "a path was not reached");
+                self.plan.on_unreached(place, now);
+            }
+            Outcome::Unjoined(error) if is_final(&error) => self.plan.forget(place),
+            Outcome::Unjoined(error) => {
+                tracing::debug!(%error, "a path was not joined");
+                self.plan.on_unjoined(place, now);
+            }
+        }
+    }
+
+    /// A silent connection got a successor: whatever becomes of it, it is not joined again.
+    fn replace(&self, place: PlaceId) {
+        if let Some(Origin::Suspect(connection, _)) = self.plan.origin(place) {
+            self.shared.with_slot(connection, |slot| {
+                slot.departure = Departure::LetGo;
+            });
+        }
+    }
+
+    /// Takes in what happened and how the connections are now.
+    fn look(&mut self) {
+        let now = clock::now();
+        let (news, usable, suspects) = self.shared.update(|state, _| {
+            let usable = state.core.usable_connections();
+            (state.inbox.take(), usable, suspects(state))
+        });
+        for news in news {
+            self.on_news(news);
+        }
+        self.plan.set_usable(usable, now);
+        self.plan.set_suspects(suspects, now);
+        // Connections that were silent may have found their voice again.
+        let plan = &self.plan;
+        self.running.retain(|place, attempt| {
+            let wanted = plan.has(*place);
+            if !wanted {
+                attempt.abort();
+            }
+            wanted
+        });
+    }
+
+    /// Begins the attempts that are due.
+    fn begin(&mut self) {
+        while let Some(place) = self.plan.begin(clock::now()) {
+            let (shared, joiner) = (Arc::clone(&self.shared), Arc::clone(&self.joiner));
+            let id = place.id;
+            let attempt = async move { (id, attempt(&shared, &joiner, place).await) };
+            self.running.insert(id, self.attempts.spawn(attempt));
+        }
+    }
+}
+
+/// One attempt to get to a place.
+async fn attempt(shared: &Arc<Shared>, joiner: &Joiner, place: Place) -> Outcome {
+    let (tcp, took) = match dial::dial(&place.options).await {
+        Ok(dialled) => dialled,
+        Err(error) => return Outcome::Unreached(error),
+    };
+    let transport = Transport::new(tcp).opened_with(place.options.clone());
+    if is_elsewhere(shared, &place, &transport) {
+        return Outcome::Unreached(PathError::NoAddress);
+    }
+    let patience = place.patience(took);
+    match tokio::time::timeout(patience, joiner.join(shared, transport)).await {
+        Ok(Ok(connection)) => Outcome::Joined(connection),
+        Ok(Err(error)) => Outcome::Unjoined(error),
+        Err(_) => Outcome::Unjoined(PathError::TimedOut(patience)),
+    }
+}
+
+/// Whether the system chose another way than the lost connection took, and one that the session has
+/// already: that is not the path that is missing.
+fn is_elsewhere(shared: &Shared, place: &Place, transport: &Transport) -> bool {
+    let addresses = transport.addresses;
+    let ip = |address: Option<SocketAddr>| address.map(|address| address.ip());
+    let before = match place.origin {
+        Origin::Lost(_, local) | Origin::Suspect(_, local) => local,
+    };
+    before != ip(addresses.local)
+        && shared.inspect(|state| {
+            state.connections.iter().any(|(connection, slot)| {
+                ip(slot.addresses.local) == ip(addresses.local)
+                    && slot.addresses.remote == addresses.remote
+                    && !state.core.is_suspect(*connection)
+            })
+        })
+}
+
+fn suspects(state: &State) -> Vec<plan::Suspect> {
+    let slots = state.connections.iter();
+    slots
+        .filter(|(connection, slot)| {
+            state.core.is_suspect(**connection) && slot.departure == Departure::Rejoin
+        })
+        .filter_map(|(connection, slot)| {
+            let local = slot.addresses.local.map(|local| local.ip());
+            Some((*connection, local, slot.options.clone()?))
+        })
+        .collect()
+}
+
+/// Waits until the state has left word.
+async fn changed(shared: &Shared) -> SessionState {
+    poll_fn(|cx| {
+        shared.update(|state, _| match state.ended() {
+            Some(_) => Poll::Ready(SessionState::Over),
+            None => state.inbox.poll(cx).map(|()| SessionState::Live),
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SessionState {
+    Live,
+    Over,
+}
+
+async fn at(time: Option<std::time::Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(Instant::from_std(time)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether no further attempt will do better.
+fn is_final(error: &PathError) -> bool {
+    matches!(error, PathError::TokensUsedUp | PathError::SessionLost(_))
+}

@@ -1,0 +1,451 @@
+//! Which paths to try next, and when: no socket, no clock.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use tcpls_core::ConnectionHandle;
+
+use super::budget::Budget;
+use crate::path_options::PathOptions;
+
+/// Paths that a session could have and has not, and what was tried to get them.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    places: Vec<Place>,
+    next_id: u64,
+    budget: Budget,
+    /// Since when no connection is usable.
+    cut_off: Option<Instant>,
+}
+
+/// Which place; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PlaceId(u64);
+
+/// A path that the session could have.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) id: PlaceId,
+    pub(crate) options: PathOptions,
+    pub(crate) origin: Origin,
+    trying: Trying,
+    /// When the last attempt began.
+    began: Option<Instant>,
+    /// Attempts in a row that ended before TCP was connected.
+    unreached: u32,
+    /// Attempts in a row that ended after that.
+    unjoined: u32,
+    /// Not before this time.
+    next: Instant,
+    lost_at: Instant,
+}
+
+/// A connection that is silent, from where it comes, and how it was opened.
+pub(super) type Suspect = (ConnectionHandle, Option<IpAddr>, PathOptions);
+
+/// Why a place is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// This connection was there and failed. It came from that address.
+    Lost(ConnectionHandle, Option<IpAddr>),
+    /// This connection is there and silent: tried while no other is usable.
+    Suspect(ConnectionHandle, Option<IpAddr>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trying {
+    No,
+    Yes,
+}
+
+impl Place {
+    /// How long a join may take, on a path where connecting TCP took this long: not long at first, because
+    /// the path may have broken just now.
+    pub(crate) fn patience(&self, dial: Duration) -> Duration {
+        let patience = doubled(JOIN_PATIENCE, self.unjoined).max(dial * 4);
+        patience.min(LONGEST_JOIN_PATIENCE)
+    }
+}
+
+/// How long a join may take.
+const JOIN_PATIENCE: Duration = Duration::from_secs(1);
+const LONGEST_JOIN_PATIENCE: Duration = Duration::from_secs(6);
+/// Places at a time. More than this many connections are not re-joined.
+const PLACES: usize = 64;
+/// Attempts at a time.
+const ATTEMPTS: usize = 8;
+/// From one attempt to the next while no connection is usable.
+pub(crate) const SPACING: Duration = Duration::from_millis(700);
+/// How long attempts follow each other at that distance.
+const EAGER: Duration = Duration::from_secs(60);
+/// The longest pause between attempts that do not get through.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// The first pause while another connection is usable, and the longest one in the beginning.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const EARLY_PAUSE: Duration = Duration::from_secs(4);
+/// The first pause after a join came to nothing, and the longest one.
+const JOIN_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_JOIN_PAUSE: Duration = Duration::from_secs(300);
+
+impl Plan {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            places: Vec::new(),
+            next_id: 0,
+            budget: Budget::new(now),
+            cut_off: None,
+        }
+    }
+
+    /// Says how many connections are usable. Without any, pauses are over.
+    pub(crate) fn set_usable(&mut self, usable: usize, now: Instant) {
+        if usable > 0 {
+            self.cut_off = None;
+        } else if self.cut_off.is_none() {
+            self.cut_off = Some(now);
+            for place in &mut self.places {
+                place.next = now;
+            }
+        }
+    }
+
+    /// A connection failed. An attempt that began while it was suspect goes on.
+    pub(crate) fn on_lost(
+        &mut self,
+        connection: ConnectionHandle,
+        local: Option<IpAddr>,
+        options: PathOptions,
+        now: Instant,
+    ) {
+        let origin = Origin::Lost(connection, local);
+        let suspect = Origin::Suspect(connection, local);
+        match self.places.iter_mut().find(|place| place.origin == suspect) {
+            Some(place) => place.origin = origin,
+            None => self.add(options, origin, now),
+        }
+    }
+
+    /// These connections are suspect, and no others.
+    pub(crate) fn set_suspects(&mut self, suspects: Vec<Suspect>, now: Instant) {
+        self.places.retain(|place| match place.origin {
+            Origin::Suspect(connection, _) => suspects.iter().any(|(c, ..)| *c == connection),
+            Origin::Lost(..) => true,
+        });
+        for (connection, local, options) in suspects {
+            let origin = Origin::Suspect(connection, local);
+            if !self.places.iter().any(|place| place.origin == origin) {
+                self.add(options, origin, now);
+            }
+        }
+    }
+
+    /// Local addresses became usable: what may need them is tried at once.
+    pub(crate) fn on_addresses(&mut self, came: &[IpAddr], now: Instant) {
+        for place in &mut self.places {
+            let bound = place.options.local_address();
+            if bound.is_none_or(|address| came.contains(&address)) {
+                place.next = now;
+                place.unreached = 0;
+            }
+        }
+    }
+
+    /// The next attempt that is due; it has begun now.
+    pub(crate) fn begin(&mut self, now: Instant) -> Option<Place> {
+        let at = self.due(now)?;
+        let place = self.places.get_mut(at)?;
+        place.trying = Trying::Yes;
+        place.began = Some(now);
+        Some(place.clone())
+    }
+
+    /// An attempt did not get as far as a TCP connection.
+    pub(crate) fn on_unreached(&mut self, id: PlaceId, now: Instant) {
+        let cut_off = self.cut_off;
+        if let Some(place) = self.get_mut(id) {
+            place.trying = Trying::No;
+            let began = place.began.unwrap_or(now);
+            place.next = match cut_off {
+                Some(since) => now.max(began + spacing(now - since)),
+                None => now + pause(place.unreached, now - place.lost_at),
+            };
+            place.unreached += 1;
+            place.unjoined = 0;
+        }
+    }
+
+    /// TCP was connected, and the join came to nothing; tokens are scarce.
+    pub(crate) fn on_unjoined(&mut self, id: PlaceId, now: Instant) {
+        let cut_off = self.cut_off;
+        if cut_off.is_none() {
+            self.budget.take(now);
+        }
+        if let Some(place) = self.get_mut(id) {
+            place.trying = Trying::No;
+            place.next = match cut_off {
+                // A network that lets nothing through costs time alone (reading A-44).
+                Some(_) => now + doubled(SPACING, place.unjoined).min(LONGEST_PAUSE),
+                None => now + doubled(JOIN_PAUSE, place.unjoined).min(LONGEST_JOIN_PAUSE),
+            };
+            place.unjoined += 1;
+        }
+    }
+
+    /// The path is there again.
+    pub(crate) fn on_joined(&mut self, id: PlaceId, now: Instant) {
+        self.budget.take(now);
+        self.forget(id);
+    }
+
+    /// Whether there still is such a place.
+    pub(crate) fn has(&self, id: PlaceId) -> bool {
+        self.places.iter().any(|place| place.id == id)
+    }
+
+    /// Why a place is one.
+    pub(crate) fn origin(&self, id: PlaceId) -> Option<Origin> {
+        let place = self.places.iter().find(|place| place.id == id)?;
+        Some(place.origin)
+    }
+
+    /// There is no point in trying again.
+    pub(crate) fn forget(&mut self, id: PlaceId) {
+        self.places.retain(|place| place.id != id);
+    }
+
+    /// When something is due that is not now.
+    pub(crate) fn next(&self, now: Instant) -> Option<Instant> {
+        let allowed = self.budget.next(now);
+        self.places
+            .iter()
+            .filter(|place| self.is_open(place) && self.has_room())
+            .map(|place| match self.cut_off {
+                Some(_) => place.next,
+                None => place.next.max(allowed),
+            })
+            .min()
+    }
+
+    fn due(&self, now: Instant) -> Option<usize> {
+        if self.cut_off.is_none() && self.budget.next(now) > now {
+            return None;
+        }
+        self.places
+            .iter()
+            .position(|place| place.next <= now && self.is_open(place) && self.has_room())
+    }
+
+    /// Whether a place is to be tried, when its time comes.
+    fn is_open(&self, place: &Place) -> bool {
+        place.trying == Trying::No
+            && match place.origin {
+                Origin::Lost(..) => true,
+                Origin::Suspect(..) => self.cut_off.is_some(),
+            }
+    }
+
+    fn has_room(&self) -> bool {
+        let trying = |place: &&Place| place.trying == Trying::Yes;
+        self.places.iter().filter(trying).count() < ATTEMPTS
+    }
+
+    fn add(&mut self, options: PathOptions, origin: Origin, now: Instant) {
+        if self.places.len() >= PLACES {
+            tracing::debug!("too many paths are gone to get all of them back");
+            let idle = |place: &Place| place.trying == Trying::No;
+            match self.places.iter().position(idle) {
+                Some(oldest) => drop(self.places.remove(oldest)),
+                None => return,
+            }
+        }
+        let id = PlaceId(self.next_id);
+        self.next_id += 1;
+        self.places.push(Place {
+            id,
+            options,
+            origin,
+            trying: Trying::No,
+            began: None,
+            unreached: 0,
+            unjoined: 0,
+            next: now,
+            lost_at: now,
+        });
+    }
+
+    fn get_mut(&mut self, id: PlaceId) -> Option<&mut Place> {
+        self.places.iter_mut().find(|place| place.id == id)
+    }
+}
+
+/// The distance of attempts after this long without a usable connection.
+fn spacing(cut_off: Duration) -> Duration {
+    let late = cut_off.saturating_sub(EAGER);
+    (SPACING + late / 20).min(LONGEST_PAUSE)
+}
+
+/// The pause after this many attempts, this long after the path was lost, while another is usable.
+fn pause(attempts: u32, lost: Duration) -> Duration {
+    let longest = if lost < EAGER {
+        EARLY_PAUSE
+    } else {
+        LONGEST_PAUSE
+    };
+    doubled(FIRST_PAUSE, attempts).min(longest)
+}
+
+fn doubled(pause: Duration, times: u32) -> Duration {
+    pause.saturating_mul(1 << times.min(16))
+}
+
+#[cfg(test)]
+mod tests {
+    use tcpls_core::wire::{ConnectionId, Role};
+    use tcpls_core::{ConnectionStart, Session, SessionConfig};
+
+    use super::*;
+
+    /// The handle of this connection of a session.
+    fn connection(nth: u32) -> ConnectionHandle {
+        let now = crate::clock::now();
+        let mut session = Session::new(Role::Client, SessionConfig::new(), now);
+        let start = |id| ConnectionStart::joined(ConnectionId::from_wire(id));
+        let mut handles = (0..=nth).map(|id| session.add_connection(start(id), now));
+        handles.next_back().unwrap()
+    }
+
+    /// A plan with one path that was lost, at some time.
+    fn lost() -> (Plan, PlaceId, Instant) {
+        let now = crate::clock::now();
+        let mut plan = Plan::new(now);
+        plan.set_usable(1, now);
+        plan.on_lost(connection(0), None, PathOptions::new(), now);
+        let place = plan.begin(now).unwrap();
+        assert!(plan.begin(now).is_none(), "one attempt at a time");
+        (plan, place.id, now)
+    }
+
+    /// When `fails` lets the next attempts begin, in milliseconds from the first.
+    fn attempts(
+        (mut plan, id, start): (Plan, PlaceId, Instant),
+        count: usize,
+        mut fails: impl FnMut(&mut Plan, PlaceId, Instant),
+    ) -> Vec<u128> {
+        let mut now = start;
+        let mut times = Vec::new();
+        for _ in 0..count {
+            fails(&mut plan, id, now);
+            now = plan.next(now).unwrap();
+            assert_eq!(plan.begin(now).unwrap().id, id);
+            times.push((now - start).as_millis());
+        }
+        times
+    }
+
+    /// while another connection is usable, attempts to get a path back become rare.
+    #[test]
+    fn attempts_become_rare_while_another_connection_works() {
+        let times = attempts(lost(), 23, Plan::on_unreached);
+        assert_eq!(times[..6], [250, 750, 1750, 3750, 7750, 11_750]);
+        assert_eq!(times[22] - times[21], 15_000);
+    }
+
+    /// without a usable connection, every path is tried again and again, for a minute.
+    #[test]
+    fn attempts_stay_frequent_while_nothing_works() {
+        let (mut plan, id, now) = lost();
+        plan.set_usable(0, now);
+        let times = attempts((plan, id, now), 800, Plan::on_unreached);
+        assert_eq!(times[..3], [700, 1400, 2100]);
+        assert!(
+            times
+                .windows(2)
+                .all(|pair| pair[1] > 60_000 || pair[1] - pair[0] == 700)
+        );
+        assert_eq!(times[799] - times[798], 15_000);
+    }
+
+    /// joins that come to nothing take tokens, and are repeated less and less often.
+    #[test]
+    fn joins_that_fail_become_rare() {
+        let times = attempts(lost(), 12, Plan::on_unjoined);
+        assert_eq!(times[..4], [1000, 3000, 7000, 15_000]);
+        assert_eq!(times[11] - times[10], 300_000);
+    }
+
+    /// in a network that swallows everything they stay within seconds, and cost no token.
+    #[test]
+    fn joins_are_repeated_while_nothing_works() {
+        let (mut plan, id, now) = lost();
+        plan.set_usable(0, now);
+        let times = attempts((plan, id, now), 12, Plan::on_unjoined);
+        assert_eq!(times[..4], [700, 2100, 4900, 10_500]);
+        assert_eq!(times[11] - times[10], 15_000);
+    }
+
+    /// the last usable connection falls silent: at once a second one is tried next to it and all
+    /// that were lost; it is given up when the first recovers, and goes on when that fails.
+    #[test]
+    fn silence_of_the_last_connection_ends_the_pauses() {
+        let (mut plan, id, mut now) = lost();
+        plan.on_unreached(id, now);
+        let silent = connection(1);
+        let suspects = || vec![(silent, None, PathOptions::new())];
+        plan.set_suspects(suspects(), now);
+        assert!(plan.begin(now).is_none(), "another works");
+        plan.set_usable(0, now);
+        let first = plan.begin(now).unwrap();
+        let second = plan.begin(now).unwrap();
+        assert_eq!(first.id, id);
+        assert_eq!(second.origin, Origin::Suspect(silent, None));
+        plan.on_lost(silent, None, PathOptions::new(), now);
+        plan.set_suspects(Vec::new(), now);
+        assert!(plan.has(second.id), "it was the last chance of this path");
+        assert!(plan.begin(now).is_none(), "and is one attempt still");
+        plan.on_joined(second.id, now);
+        plan.set_suspects(suspects(), now);
+        let third = plan.begin(now).unwrap();
+        now += SPACING;
+        plan.set_suspects(Vec::new(), now);
+        assert!(!plan.has(third.id), "it recovered");
+    }
+
+    /// an address that comes ends the pauses of the paths that may need it.
+    #[test]
+    fn an_address_that_comes_ends_the_pauses() {
+        let (mut plan, id, now) = lost();
+        let home = IpAddr::from([192, 0, 2, 1]);
+        let mut bound = PathOptions::new();
+        bound.local(home);
+        plan.on_lost(connection(0), Some(home), bound, now);
+        let other = plan.begin(now).unwrap();
+        for _ in 0..5 {
+            plan.on_unreached(id, now);
+            plan.on_unreached(other.id, now);
+        }
+        assert!(plan.begin(now).is_none());
+        plan.on_addresses(&[IpAddr::from([192, 0, 2, 2])], now);
+        assert_eq!(plan.begin(now).unwrap().id, id);
+        assert!(plan.begin(now).is_none());
+        plan.on_addresses(&[home], now);
+        assert_eq!(plan.begin(now).unwrap().id, other.id);
+    }
+
+    /// a path that comes and goes does not take all identifiers of the session.
+    #[test]
+    fn a_path_that_comes_and_goes_takes_few_identifiers() {
+        let (mut plan, mut id, start) = lost();
+        let (mut now, mut joins) = (start, 0);
+        while now < start + Duration::from_secs(600) {
+            plan.on_joined(id, now);
+            joins += 1;
+            plan.on_lost(connection(0), None, PathOptions::new(), now);
+            now = plan.next(now).unwrap().max(now);
+            id = plan.begin(now).unwrap().id;
+        }
+        assert_eq!(joins, 24 + 29);
+        plan.set_usable(0, now);
+        plan.on_lost(connection(0), None, PathOptions::new(), now);
+        assert!(plan.begin(now).is_some(), "unless it is the last one");
+    }
+}

@@ -1,0 +1,18 @@
+//! What a client does about its paths by itself.
+
+/// Whether a client gets back the paths of a session that fail.
+///
+/// A path that the application closed, or that either side retired, is not opened again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FollowPaths {
+    /// It leaves that to the application.
+    Off,
+    /// It opens paths that failed again, the same way. While no connection is usable it tries all of
+    /// them about 1.4 times a second for the first minute, and every 15 s in the long run; while one is,
+    /// after 250 ms first and every 15 s in the long run. Each join takes one of the 255 connection
+    /// identifiers of a session (reading A-5): 24 of them may go in a row, then one each 20 s, except
+    /// while no connection is usable. The default.
+    #[default]
+    Keep,
+}

@@ -1,0 +1,136 @@
+//! Sessions that get their connections back by themselves.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::common::{Identity, SERVER_NAME, pattern};
+use crate::paths::transfer;
+use crate::proxy::{Mode, Proxy};
+use tcpls_tokio::{Endpoint, FollowPaths, PathEvent, PathOptions, Session, TransportConfig};
+
+/// A session through a proxy, and the server's address behind it.
+pub(crate) struct Home {
+    pub(crate) near: Session,
+    pub(crate) far: Session,
+    pub(crate) proxy: Proxy,
+    pub(crate) server: SocketAddr,
+    _endpoints: [Endpoint; 2],
+}
+
+impl Home {
+    pub(crate) async fn new(follow: FollowPaths) -> Self {
+        let mut transport = TransportConfig::default();
+        transport.follow_paths(follow);
+        Self::with(transport).await
+    }
+
+    pub(crate) async fn with(transport: TransportConfig) -> Self {
+        let identity = Identity::generate();
+        let mut config = identity.client_config();
+        config.transport_config(Arc::new(transport));
+        let listen = (Ipv4Addr::LOCALHOST, 0).into();
+        let server = Endpoint::server(identity.server_config(), listen).unwrap();
+        let client = Endpoint::client(config);
+        let address = server.local_addr().unwrap();
+        let proxy = Proxy::to(address).await;
+        let accept = async { server.accept().await.unwrap().await.unwrap() };
+        let (near, far) = tokio::join!(client.connect(proxy.address(), SERVER_NAME), accept);
+        let near = near.unwrap();
+        while near.stats().unused_tokens < 8 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Self {
+            near,
+            far,
+            proxy,
+            server: address,
+            _endpoints: [server, client],
+        }
+    }
+}
+
+/// The next path that is established.
+pub(crate) async fn established(events: &mut tcpls_tokio::PathEvents) -> u32 {
+    loop {
+        if let PathEvent::Established { id } = events.recv().await.unwrap() {
+            return id.as_u32();
+        }
+    }
+}
+
+/// R18, A-45: a path that fails is joined again while the session goes on with another.
+#[tokio::test]
+async fn a_path_that_fails_comes_back() {
+    let home = Home::new(FollowPaths::Keep).await;
+    let second = Proxy::to(home.server).await;
+    let mut options = PathOptions::new();
+    options.remote(second.address());
+    let path = home.near.open_path(&options).await.unwrap();
+    let mut events = home.near.path_events();
+    second.reset();
+    assert_eq!(established(&mut events).await, 2);
+    assert!(path.is_closed());
+    let remotes = home.near.paths().into_iter();
+    let remotes: Vec<_> = remotes.map(|path| path.remote_address()).collect();
+    let expected = [home.proxy.address(), second.address()].map(Some);
+    assert_eq!(remotes, expected);
+    transfer(&home.near, &home.far, pattern(1, 100_000)).await;
+}
+
+/// R18, A-19, A-44: a session that lost its only connection in the middle of a transfer gets it back as
+/// soon as there is somebody at the other end, and goes on. Until then, attempts cost no token.
+#[tokio::test]
+async fn a_session_comes_back_by_itself() {
+    let home = Home::new(FollowPaths::Keep).await;
+    let mut events = home.near.path_events();
+    let (mut send, _recv) = home.near.open_bi().await.unwrap();
+    let data = pattern(2, 3 << 20);
+    let copy = data.clone();
+    let writing = tokio::spawn(async move {
+        send.write_all(&copy).await.unwrap();
+        send.finish().unwrap();
+    });
+    let (_send, mut recv) = home.far.accept_bi().await.unwrap();
+    let first = recv.read_chunk(1000).await.unwrap().unwrap();
+    home.proxy.set(Mode::Swallow);
+    home.proxy.reset();
+    let unused = home.near.stats().unused_tokens;
+    while home.proxy.swallowed() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(
+        home.near.stats().unused_tokens + 1,
+        unused,
+        "one is being tried"
+    );
+    home.proxy.set(Mode::Forward);
+    assert_eq!(
+        established(&mut events).await,
+        1,
+        "the same token all the time"
+    );
+    let rest = recv.read_to_end(1 << 30).await.unwrap();
+    assert!([&first[..], &rest].concat() == data);
+    writing.await.unwrap();
+}
+
+/// a path that the application closed stays closed, and with [`FollowPaths::Off`] one that failed
+/// stays away.
+#[tokio::test]
+async fn nothing_comes_back_that_nobody_wants() {
+    let home = Home::new(FollowPaths::Keep).await;
+    let options = &mut PathOptions::new();
+    let options = options.remote(home.server);
+    let path = home.near.open_path(options).await.unwrap();
+    path.close();
+    let quiet = Home::new(FollowPaths::Off).await;
+    quiet.proxy.reset();
+    while !quiet.near.paths().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(home.near.stats().connections, 2);
+    assert_eq!(quiet.near.stats().connections, 1);
+    assert_eq!(quiet.proxy.connections(), 1);
+}
