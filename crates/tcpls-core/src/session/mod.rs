@@ -3,6 +3,7 @@
 mod activity;
 mod close;
 mod control;
+mod duplicate;
 mod edges;
 mod failover;
 mod keys;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Session, close, retire, schedule};
 use crate::{
     CloseReason, ConnectionHandle, Limit, OutgoingRecord, Transmit, TransmitState,
-    connection::{AckState, Connection, Heard, KeyUpdateAnswer, Ping, Pump, WriteHalf},
+    connection::{AckState, Connection, Heard, KeyUpdateAnswer, Ping, Pump, Rank, WriteHalf},
     crypto::{ContentType, KeyUpdateRequest, SealError, key_update_message},
     number::offset,
     sent::SentFrame,
@@ -95,7 +95,10 @@ pub(super) fn wants(session: &Session, c: ConnectionHandle) -> bool {
                     || wants_acks(session)
                     || schedule::has_data(session, c, rank)
             }
-            Some(_) => connection.ping == Ping::Due,
+            Some(rank) => {
+                connection.ping == Ping::Due
+                    || rank.is_usable() && schedule::has_data(session, c, rank)
+            }
         },
     }
 }
@@ -124,7 +127,7 @@ fn next_record(
         return Ok(None);
     };
     if session.connections.best_rank() != Some(rank) {
-        return lone_ping(session, c, now, out);
+        return aside(session, c, rank, now, out);
     }
     if wants_key_update(session, connection) && !first_is_ping(connection) {
         return Ok(Some(key_update(session, c, out)));
@@ -157,17 +160,22 @@ fn first_is_ping(connection: &Connection) -> bool {
 }
 
 /// What goes out on a connection while better ones carry the session: a Ping that is to find out whether
-/// it leads to the peer.
-fn lone_ping(
+/// it leads to the peer, and the streams that are limited to it.
+fn aside(
     session: &mut Session,
     c: ConnectionHandle,
+    rank: Rank,
     now: Instant,
     out: &mut Transmit,
 ) -> Result<Option<usize>, CloseReason> {
     push_ping(session, c, now)?;
+    if rank.is_usable() {
+        schedule::push_streams(session, c, rank, now)?;
+    }
     if session.builder.is_empty() {
         return Ok(None);
     }
+    session.streams.end_record();
     Ok(Some(finish_record(session, c, out)))
 }
 

@@ -1,6 +1,7 @@
 //! Streams: their bytes, their states, and the table of all streams of a session.
 
 mod assembler;
+mod lanes;
 mod opening;
 mod ready;
 mod receiving;
@@ -13,7 +14,6 @@ mod table;
 mod view;
 
 use recv::RecvHalf;
-pub(crate) use send::Outgoing;
 use send::SendHalf;
 pub(crate) use table::{Phase, Streams};
 pub use view::{RecvStream, SendStream};

@@ -65,6 +65,13 @@ impl ReadyQueue {
         self.bulk.extend(self.served.drain(..));
     }
 
+    /// Takes a stream out, wherever it is in the queue.
+    pub(crate) fn remove(&mut self, stream: StreamId) {
+        self.small.retain(|other| *other != stream);
+        self.bulk.retain(|other| *other != stream);
+        self.served.retain(|other| *other != stream);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.small.is_empty() && self.bulk.is_empty() && self.served.is_empty()
     }

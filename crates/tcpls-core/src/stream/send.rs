@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{
+    lanes::Limit,
     send_buffer::{Piece, SendBuffer},
     state::SendState,
 };
@@ -19,6 +20,8 @@ pub(crate) struct SendHalf {
     pub(crate) announcement: Announcement,
     pub(crate) waiting: Waiting,
     pub(crate) place: QueuePlace,
+    /// The connections that it may use.
+    pub(crate) limit: Limit,
 }
 
 /// Whether the stream waits for its turn to send.

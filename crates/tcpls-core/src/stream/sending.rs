@@ -6,14 +6,14 @@ use bytes::Bytes;
 
 use super::{
     Stream,
-    ready::ReadyQueue,
+    lanes::{Lanes, Limit},
     send::{Outgoing, QueuePlace, Room, SendHalf},
     send_buffer::MAX_PIECE,
     state::SendState,
 };
 use crate::{
-    Event, SessionConfig, WriteError, event::EventQueue, number::offset, sent::SentRange,
-    wire::StreamId,
+    ConnectionHandle, Event, SessionConfig, WriteError, event::EventQueue, number::offset,
+    sent::SentRange, wire::StreamId,
 };
 
 /// Sums and queues over all sending halves.
@@ -29,7 +29,7 @@ pub(crate) struct Sending {
     waiting: usize,
     /// Streams that were finished here and that the peer does not have all of.
     finishing: usize,
-    ready: ReadyQueue,
+    ready: Lanes,
     /// Streams whose writer waits for room of the session.
     blocked: VecDeque<StreamId>,
     /// Streams whose writer waited until nothing was left unsent, which is now so.
@@ -47,7 +47,7 @@ impl Sending {
             backlog: 0,
             waiting: 0,
             finishing: 0,
-            ready: ReadyQueue::default(),
+            ready: Lanes::default(),
             blocked: VecDeque::new(),
             drained: Vec::new(),
             bytes_retransmitted: 0,
@@ -144,22 +144,37 @@ impl Sending {
     pub(crate) fn queue(&mut self, id: StreamId, half: &mut SendHalf) {
         if half.place == QueuePlace::Out && half.next_len().is_some() {
             half.place = QueuePlace::Queued;
-            self.ready.add(id, half.unsent());
+            self.ready.add(id, half.unsent(), &half.limit);
         }
     }
 
-    /// Takes the next Stream frame if its data fits into `room` bytes whole: a frame is not cut just
-    /// to fill up a record that another one started.
+    /// Limits the stream to these connections.
+    pub(crate) fn set_limit(&mut self, id: StreamId, half: &mut SendHalf, limit: Limit) {
+        let before = std::mem::replace(&mut half.limit, limit);
+        if half.place == QueuePlace::Queued {
+            self.ready.remove(id, &before);
+            self.ready.add(id, half.unsent(), &half.limit);
+        }
+    }
+
+    /// The lanes that have streams with something to send, with what these are limited to.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (usize, Option<&[ConnectionHandle]>)> + '_ {
+        self.ready.ready()
+    }
+
+    /// Takes the next Stream frame of this lane if its data fits into `room` bytes whole: a frame is not
+    /// cut just to fill up a record that another one started.
     pub(crate) fn take_frame(
         &mut self,
+        lane: usize,
         streams: &mut BTreeMap<StreamId, Box<Stream>>,
         room: usize,
     ) -> Option<Outgoing> {
-        while let Some(id) = self.ready.next() {
+        while let Some(id) = self.ready.queue(lane)?.next() {
             let half = streams.get_mut(&id).map(|stream| &mut stream.send);
             let next_len = half.as_ref().and_then(|half| half.next_len());
             let Some((half, next_len)) = half.zip(next_len) else {
-                self.ready.advance();
+                self.ready.queue(lane)?.advance();
                 if let Some(stream) = streams.get_mut(&id) {
                     self.leave_queue(id, &mut stream.send);
                 }
@@ -168,11 +183,11 @@ impl Sending {
             if next_len > room {
                 return None;
             }
-            self.ready.advance();
+            self.ready.queue(lane)?.advance();
             let frame = half.take(id);
             self.backlog = self.backlog.saturating_sub(offset(frame.data.len()));
             if half.next_len().is_some() {
-                self.ready.keep(id);
+                self.ready.queue(lane)?.keep(id);
             } else {
                 self.leave_queue(id, half);
             }

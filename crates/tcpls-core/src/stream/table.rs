@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Activity, Stream,
+    lanes::Limit,
     opening::{News, Opening},
     receiving::Receiving,
     recv::RecvHalf,
@@ -13,8 +14,8 @@ use super::{
     sending::Sending,
 };
 use crate::{
-    CloseReason, Event, FinishError, OpenError, ReadError, SessionConfig, SessionStats,
-    StreamAnnouncement, StreamStats, WriteError,
+    CloseReason, ConnectionHandle, Event, FinishError, OpenError, ReadError, SessionConfig,
+    SessionStats, StreamAnnouncement, StreamStats, WriteError,
     event::EventQueue,
     number::offset,
     sent::SentRange,
@@ -192,9 +193,21 @@ impl Streams {
         }
     }
 
-    /// Takes the next Stream frame if its data fits into `room` bytes.
-    pub(crate) fn take_frame(&mut self, room: usize) -> Option<Outgoing> {
-        self.sending.take_frame(&mut self.map, room)
+    /// Limits a stream to these connections.
+    pub(crate) fn set_limit(&mut self, id: StreamId, limit: Limit) -> Result<(), WriteError> {
+        let (sending, half) = self.writable(id)?;
+        sending.set_limit(id, half, limit);
+        Ok(())
+    }
+
+    /// The lanes of streams that have something to send, with the connections that these are limited to.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (usize, Option<&[ConnectionHandle]>)> + '_ {
+        self.sending.lanes()
+    }
+
+    /// Takes the next Stream frame of a lane if its data fits into `room` bytes.
+    pub(crate) fn take_frame(&mut self, lane: usize, room: usize) -> Option<Outgoing> {
+        self.sending.take_frame(lane, &mut self.map, room)
     }
 
     /// A Stream frame that was sent before, as far as the peer may lack it.

@@ -5,7 +5,9 @@ use std::io::IoSlice;
 use bytes::Bytes;
 
 use super::table::Streams;
-use crate::{FinishError, ReadError, ResetError, WriteError, event::EventQueue, wire::StreamId};
+use crate::{
+    FinishError, ReadError, ResetError, StreamPaths, WriteError, event::EventQueue, wire::StreamId,
+};
 
 /// The sending half of one stream, from [`Session::send`](crate::Session::send).
 #[derive(Debug)]
@@ -53,6 +55,16 @@ impl<'a> SendStream<'a> {
     /// A-34 d).
     pub fn reset(&mut self) -> Result<(), ResetError> {
         Err(ResetError::UnsupportedByPeer)
+    }
+
+    /// Which connections carry what is sent from now on (draft 4.1, R9). It is a wish: while none of them
+    /// works, others do.
+    pub fn set_paths(&mut self, paths: StreamPaths) -> Result<(), WriteError> {
+        let limit = match paths {
+            StreamPaths::All => None,
+            StreamPaths::Only(connections) => Some(connections.into()),
+        };
+        self.streams.set_limit(self.id, limit)
     }
 
     /// Whether the peer has all bytes and the end. When it has not, the session knows that a writer

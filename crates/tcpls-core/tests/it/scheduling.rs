@@ -1,0 +1,242 @@
+//! Which connection carries what.
+
+use std::{sync::Arc, time::Duration};
+
+use tcpls_core::{
+    ConnectionHandle, PathInfo, PathStatus, SessionConfig, StreamPaths,
+    scheduler::{Redundant, RoundRobin, Scheduler},
+    testing::Solo,
+    wire::{Frame, Role},
+};
+
+use crate::talk::{ack, all_frames, data, end, pattern, reset};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn with(scheduler: impl Scheduler + 'static) -> Solo {
+    let mut config = SessionConfig::new();
+    config.scheduler(Arc::new(scheduler));
+    Solo::new(Role::Client, config)
+}
+
+/// A second connection on which the peer was heard.
+fn join(solo: &mut Solo, id: u32) -> ConnectionHandle {
+    let connection = solo.join(id);
+    solo.receive_on(connection, &[Frame::Ping]);
+    solo.transmit();
+    connection
+}
+
+fn observe(solo: &mut Solo, connection: ConnectionHandle, info: PathInfo) {
+    let now = solo.clock.now();
+    solo.session.handle_path_info(connection, info, now);
+}
+
+fn path(round_trip: u32, congestion_window: u64) -> PathInfo {
+    PathInfo {
+        round_trip: MS * round_trip,
+        congestion_window,
+        ..PathInfo::default()
+    }
+}
+
+/// R34: a little is left to the fast connection, however much room the slow one has; of much, each takes
+/// its part.
+#[test]
+fn a_slow_connection_does_not_delay_a_little_data() {
+    let mut client = Solo::client();
+    let slow = join(&mut client, 1);
+    let fast = client.first;
+    observe(&mut client, fast, path(20, 125_000));
+    observe(&mut client, slow, path(400, 15_000));
+    let id = client.session.open_bi().unwrap();
+    client.session.send(id).write(b"a request").unwrap();
+    assert!(!client.session.wants_transmit(slow));
+    assert!(client.transmit_on(slow).0.is_empty());
+    assert_eq!(all_frames(&client.transmit()), [data(id, 0, b"a request")]);
+    client
+        .session
+        .send(id)
+        .write(&pattern(id, Role::Client, 0, 3_000_000))
+        .unwrap();
+    assert!(client.session.wants_transmit(slow));
+    assert!(!client.transmit_on(slow).0.is_empty());
+}
+
+/// R34: when nothing new is left to send, what would come late on a slow connection goes out on the fast
+/// one as well, once.
+#[test]
+fn an_idle_connection_helps_a_slow_one() {
+    let mut client = Solo::client();
+    let slow = join(&mut client, 1);
+    let fast = client.first;
+    let id = client.session.open_bi().unwrap();
+    observe(&mut client, slow, path(400, 15_000));
+    client
+        .session
+        .send(id)
+        .write(b"stuck behind others")
+        .unwrap();
+    let only = StreamPaths::Only(vec![slow]);
+    client.session.send(id).set_paths(only).unwrap();
+    client.session.send(id).finish().unwrap();
+    let _sent = client.transmit_on(slow);
+    assert!(
+        client.transmit().is_empty(),
+        "nothing is known of the fast one"
+    );
+    observe(&mut client, fast, path(20, 125_000));
+    let copy = [end(id, 0, b"stuck behind others")];
+    assert_eq!(all_frames(&client.transmit()), copy);
+    assert!(client.transmit().is_empty());
+    client.receive_on(slow, &[ack(1, 0)]);
+    assert_eq!(client.session.stats().bytes_unacked, 0);
+    assert_eq!(client.session.send(id).poll_acked(), Ok(true));
+}
+
+/// A backup connection carries nothing while an available one works, and everything when none does.
+#[test]
+fn a_backup_connection_waits() {
+    let mut client = Solo::client();
+    let first = client.first;
+    let backup = join(&mut client, 1);
+    client.session.set_path_status(backup, PathStatus::Backup);
+    assert_eq!(client.session.path_status(backup), Some(PathStatus::Backup));
+    let id = client.session.open_bi().unwrap();
+    client.session.send(id).write(b"first").unwrap();
+    assert!(client.transmit_on(backup).0.is_empty());
+    assert_eq!(all_frames(&client.transmit()), [data(id, 0, b"first")]);
+    observe(&mut client, backup, path(20, 100_000));
+    observe(
+        &mut client,
+        first,
+        PathInfo {
+            in_flight: 100,
+            since_ack: 400 * MS,
+            ..path(20, 100_000)
+        },
+    );
+    client.advance(400 * MS);
+    observe(
+        &mut client,
+        first,
+        PathInfo {
+            in_flight: 100,
+            since_ack: 800 * MS,
+            ..path(20, 100_000)
+        },
+    );
+    assert_eq!(
+        all_frames(&client.transmit_on(backup).0),
+        [ack(1, 0), data(id, 0, b"first")],
+        "what was said on the silent one is said again"
+    );
+    client.session.send(id).write(b" second").unwrap();
+    assert!(client.transmit().is_empty(), "silent");
+    assert_eq!(
+        all_frames(&client.transmit_on(backup).0),
+        [data(id, 5, b" second")]
+    );
+}
+
+/// R9, R10: a stream goes over the connections that the application chose for it, and over others only
+/// while these do not work.
+#[test]
+fn a_stream_keeps_to_its_connections() {
+    let mut client = Solo::client();
+    let second = join(&mut client, 1);
+    let [here, there, anywhere] = [(); 3].map(|()| client.session.open_bi().unwrap());
+    client.transmit();
+    let only = |connection| StreamPaths::Only(vec![connection]);
+    let first = client.first;
+    for (id, paths) in [(here, only(first)), (there, only(second))] {
+        client.session.send(id).set_paths(paths).unwrap();
+        client.session.send(id).write(b"mine").unwrap();
+    }
+    assert_eq!(
+        all_frames(&client.transmit_on(second).0),
+        [data(there, 0, b"mine")]
+    );
+    client.session.send(anywhere).write(b"any").unwrap();
+    let sent = client.transmit();
+    let frames = all_frames(&sent);
+    assert!(frames.contains(&data(here, 0, b"mine")));
+    assert!(frames.contains(&data(anywhere, 0, b"any")));
+    client.session.send(there).write(b" too").unwrap();
+    assert!(client.transmit().is_empty());
+    let now = client.clock.now();
+    let failure = tcpls_core::ConnectionFailure::Reset;
+    client.session.handle_failure(second, failure, now);
+    let sent = client.transmit();
+    let frames = all_frames(&sent);
+    assert!(frames.contains(&reset(1)));
+    assert!(frames.contains(&data(there, 0, b"mine")) && frames.contains(&data(there, 4, b" too")));
+    client
+        .session
+        .send(here)
+        .set_paths(StreamPaths::All)
+        .unwrap();
+    client.session.send(here).finish().unwrap();
+    assert_eq!(all_frames(&client.transmit()), [end(here, 4, b"")]);
+}
+
+/// R9: a stream that is limited while it waits to be sent obeys from its next frame on; one that has a
+/// backup connection to itself uses it.
+#[test]
+fn limits_bind_at_once_and_also_on_a_backup() {
+    let mut client = Solo::client();
+    let backup = join(&mut client, 1);
+    client.session.set_path_status(backup, PathStatus::Backup);
+    let [id, other] = [(); 2].map(|()| client.session.open_bi().unwrap());
+    client.transmit();
+    client.session.send(id).write(b"waiting").unwrap();
+    client.session.send(other).write(b"rest").unwrap();
+    let paths = StreamPaths::Only(vec![backup]);
+    client.session.send(id).set_paths(paths).unwrap();
+    assert_eq!(all_frames(&client.transmit()), [data(other, 0, b"rest")]);
+    assert_eq!(
+        all_frames(&client.transmit_on(backup).0),
+        [data(id, 0, b"waiting")]
+    );
+}
+
+/// R10: round robin gives all connections the same.
+#[test]
+fn round_robin_takes_turns() {
+    let mut client = with(RoundRobin);
+    let second = join(&mut client, 1);
+    let id = client.session.open_bi().unwrap();
+    client
+        .session
+        .send(id)
+        .write(&pattern(id, Role::Client, 0, 1_000_000))
+        .unwrap();
+    let mut given = [0, 0];
+    for _ in 0..30 {
+        for (index, connection) in [client.first, second].into_iter().enumerate() {
+            let mut out = tcpls_core::Transmit::new();
+            let now = client.clock.now();
+            let _more = client.session.poll_transmit(connection, 1, now, &mut out);
+            given[index] += out.records.len();
+        }
+    }
+    assert!(given[0].abs_diff(given[1]) <= 1, "{given:?}");
+}
+
+/// R10: the redundant policy sends everything on each connection; the peer keeps what comes first.
+#[test]
+fn redundant_sends_everything_everywhere() {
+    let mut client = with(Redundant);
+    let [second, third] = [1, 2].map(|id| join(&mut client, id));
+    let id = client.session.open_bi().unwrap();
+    client.session.send(id).write(b"important").unwrap();
+    let frame = data(id, 0, b"important");
+    assert_eq!(all_frames(&client.transmit()), [frame.clone()]);
+    for connection in [second, third] {
+        let (sent, _) = client.transmit_on(connection);
+        assert_eq!(all_frames(&sent), [frame.clone()]);
+        assert!(client.transmit_on(connection).0.is_empty());
+    }
+    client.receive_on(third, &[ack(2, 0)]);
+    assert_eq!(client.session.stats().bytes_unacked, 0);
+}
