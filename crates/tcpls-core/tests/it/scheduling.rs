@@ -231,10 +231,10 @@ fn redundant_sends_everything_everywhere() {
     let id = client.session.open_bi().unwrap();
     client.session.send(id).write(b"important").unwrap();
     let frame = data(id, 0, b"important");
-    assert_eq!(all_frames(&client.transmit()), [frame.clone()]);
+    assert_eq!(all_frames(&client.transmit()), [frame]);
     for connection in [second, third] {
         let (sent, _) = client.transmit_on(connection);
-        assert_eq!(all_frames(&sent), [frame.clone()]);
+        assert_eq!(all_frames(&sent), [frame]);
         assert!(client.transmit_on(connection).0.is_empty());
     }
     client.receive_on(third, &[ack(2, 0)]);
