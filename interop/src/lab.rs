@@ -1,5 +1,22 @@
 //! What all rows share: certificates, a scratch directory, and what this machine has.
 
+#[cfg(target_os = "linux")]
+pub(crate) mod clock;
+#[cfg(target_os = "linux")]
+pub(crate) mod conditions;
+#[cfg(target_os = "linux")]
+pub(crate) mod namespaces;
+#[cfg(target_os = "linux")]
+pub(crate) mod network;
+#[cfg(target_os = "linux")]
+mod process;
+#[cfg(target_os = "linux")]
+pub(crate) mod programs;
+#[cfg(target_os = "linux")]
+mod relay;
+#[cfg(target_os = "linux")]
+pub(crate) mod trial;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -8,7 +25,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::authority::Authority;
-use crate::scenario::Skip;
+use crate::scenario::{Pace, Skip};
 
 /// Made once per run; its files are removed at the end.
 #[derive(Debug)]
@@ -17,17 +34,20 @@ pub(crate) struct Lab {
     pub(crate) authority: Authority,
     /// What `openssl version` says, if there is one.
     pub(crate) openssl: Option<String>,
+    /// Which set of rows runs.
+    pub(crate) pace: Pace,
     scratch: TempDir,
 }
 
 impl Lab {
     /// Makes certificates and looks at the machine.
-    pub(crate) fn new() -> Result<Arc<Self>> {
+    pub(crate) fn new(pace: Pace) -> Result<Arc<Self>> {
         let scratch = TempDir::with_prefix("tcpls-interop").context("no scratch directory")?;
         let authority = Authority::new(scratch.path())?;
         Ok(Arc::new(Self {
             authority,
             openssl: openssl_version(),
+            pace,
             scratch,
         }))
     }

@@ -9,7 +9,10 @@
     reason = "a command-line tool talks on its standard streams and tells how long things took"
 )]
 
+#[cfg(target_os = "linux")]
+mod agent;
 mod authority;
+mod figures;
 mod frames;
 mod lab;
 mod ours;
@@ -47,9 +50,17 @@ struct Arguments {
     list: bool,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(&Arguments::parse()).await {
+fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    if let Some(namespace) = agent_namespace() {
+        // It has already told why, where its orchestrator listens.
+        return agent::main(&namespace).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
+    let arguments = Arguments::parse();
+    let outcome = tokio::runtime::Runtime::new()
+        .context("no runtime")
+        .and_then(|runtime| runtime.block_on(run(&arguments)));
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -59,9 +70,23 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Where to run as an agent, if this process is one.
+#[cfg(target_os = "linux")]
+fn agent_namespace() -> Option<String> {
+    let mut arguments = std::env::args().skip(1);
+    (arguments.next()? == agent::ARGUMENT).then(|| arguments.next())?
+}
+
 /// Runs the chosen rows; whether none of them failed.
 async fn run(arguments: &Arguments) -> Result<bool> {
-    let lab = Lab::new().context("cannot prepare")?;
+    let pace = if arguments.quick {
+        Pace::Quick
+    } else {
+        Pace::Full
+    };
+    let lab = Lab::new(pace).context("cannot prepare")?;
+    #[cfg(target_os = "linux")]
+    lab::namespaces::watch_for_the_end()?;
     let chosen: Vec<Scenario> = scenarios::all()
         .into_iter()
         .filter(|scenario| is_chosen(arguments, scenario))

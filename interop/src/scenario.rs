@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
 
+use crate::figures::Findings;
 use crate::lab::Lab;
 use crate::report::{Outcome, Row};
 
-/// No row takes longer than this; one that hangs fails.
+/// No row takes longer than this unless it says so; one that hangs fails.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// A row before it is run.
@@ -23,6 +24,7 @@ pub(crate) struct Scenario {
     pub(crate) checked: String,
     /// Whether the quick set contains it.
     pub(crate) pace: Pace,
+    time_limit: Duration,
     body: Body,
 }
 
@@ -35,15 +37,15 @@ pub(crate) enum Pace {
     Full,
 }
 
-type Body = Box<dyn FnOnce(Arc<Lab>) -> Pin<Box<dyn Future<Output = Result<String>> + Send>>>;
+type Body = Box<dyn FnOnce(Arc<Lab>) -> Pin<Box<dyn Future<Output = Result<Findings>> + Send>>>;
 
 /// The reason why a row could not be run here. Returned as an error, it is no failure.
 #[derive(Debug)]
 pub(crate) struct Skip(pub(crate) String);
 
 impl Scenario {
-    /// A row of the quick set; `body` returns what is worth noting about a success.
-    pub(crate) fn new<F, R>(
+    /// A row of the quick set; `body` returns what is worth noting about a success, or figures.
+    pub(crate) fn new<F, R, T>(
         name: impl Into<String>,
         peer: &'static str,
         checked: impl Into<String>,
@@ -51,14 +53,19 @@ impl Scenario {
     ) -> Self
     where
         F: FnOnce(Arc<Lab>) -> R + 'static,
-        R: Future<Output = Result<String>> + Send + 'static,
+        R: Future<Output = Result<T>> + Send + 'static,
+        T: Into<Findings>,
     {
         Self {
             name: name.into(),
             peer,
             checked: checked.into(),
             pace: Pace::Quick,
-            body: Box::new(move |lab| Box::pin(body(lab))),
+            time_limit: TIME_LIMIT,
+            body: Box::new(move |lab| {
+                let running = body(lab);
+                Box::pin(async { Ok(running.await?.into()) })
+            }),
         }
     }
 
@@ -68,18 +75,29 @@ impl Scenario {
         self
     }
 
+    /// The same row with more time than others.
+    pub(crate) fn within(mut self, time_limit: Duration) -> Self {
+        self.time_limit = time_limit;
+        self
+    }
+
     /// Runs the row on a task of its own, so that a panic or a hang is a failure like others.
     pub(crate) async fn run(self, lab: &Arc<Lab>) -> Row {
         let begun = Instant::now();
         let task = tokio::spawn((self.body)(Arc::clone(lab)));
         let abort = task.abort_handle();
-        let outcome = match tokio::time::timeout(TIME_LIMIT, task).await {
-            Ok(Ok(Ok(note))) => Outcome::Pass(note),
+        let mut figures = Vec::new();
+        let outcome = match tokio::time::timeout(self.time_limit, task).await {
+            Ok(Ok(Ok(findings))) => {
+                let outcome = findings.outcome();
+                figures = findings.figures;
+                outcome
+            }
             Ok(Ok(Err(error))) => outcome_of(&error),
             Ok(Err(panic)) => Outcome::Fail(panic.to_string()),
             Err(_) => {
                 abort.abort();
-                Outcome::Fail(format!("not over after {} s", TIME_LIMIT.as_secs()))
+                Outcome::Fail(format!("not over after {} s", self.time_limit.as_secs()))
             }
         };
         Row {
@@ -87,6 +105,7 @@ impl Scenario {
             peer: self.peer,
             checked: self.checked,
             outcome,
+            figures,
             seconds: begun.elapsed().as_secs_f64(),
         }
     }

@@ -1,6 +1,8 @@
 //! Every row, by the peer that it meets.
 
 mod library;
+#[cfg(target_os = "linux")]
+mod network;
 mod ours;
 mod rustls;
 mod s_client;
@@ -19,5 +21,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     rows.extend(rustls::rows());
     rows.extend(ours::rows());
     rows.extend(strangers::rows());
+    #[cfg(target_os = "linux")]
+    rows.extend(network::rows());
     rows
 }

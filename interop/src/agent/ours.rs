@@ -1,0 +1,171 @@
+//! A TCPLS session of ours.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustls::RootCertStore;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tcpls_tokio::{
+    ClientConfig, Endpoint, PathEvent, PathOptions, RecvStream, SendStream, ServerConfig, Session,
+    TransportConfig,
+};
+use tokio::task::JoinSet;
+
+use super::protocol::{Command, Event, Identity, Setup, Transfer};
+use super::transfer::{Origin, receive, send};
+use super::{Commands, tell};
+use crate::authority::SERVER_NAME;
+use crate::lab::clock::Moment;
+
+/// How long the end of a session may take.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// Connects, opens paths and transfers as told, until told to end.
+pub(super) async fn client(
+    setup: &Setup,
+    remote: SocketAddr,
+    root_file: &Path,
+    commands: &mut Commands,
+) -> Result<()> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(root_file)?)?;
+    let mut config = ClientConfig::with_root_certificates(roots)?;
+    config.transport_config(Arc::new(transport(setup)));
+    let endpoint = Endpoint::client(config);
+    let begun = Moment::now();
+    let session = endpoint
+        .connect(remote, SERVER_NAME)
+        .await
+        .context("no session")?;
+    tell(&Event::Connected {
+        begun,
+        done: Moment::now(),
+    });
+    tokio::spawn(tell_paths(session.clone()));
+    let mut transfers = JoinSet::new();
+    let ended = loop {
+        tokio::select! {
+            command = commands.next() => match command? {
+                Command::Go => start(&session, setup, &mut transfers).await?,
+                Command::OpenPath { remote, local } => {
+                    tokio::spawn(open_path(session.clone(), remote, local));
+                }
+                Command::End => break Ok(()),
+            },
+            Some(transfer) = transfers.join_next() => if let Err(error) = transfer? {
+                break Err(error);
+            },
+        }
+    };
+    session.close();
+    let _late = tokio::time::timeout(GOODBYE, endpoint.wait_idle()).await;
+    ended
+}
+
+/// Accepts one session, transfers, and ends when told.
+pub(super) async fn server(
+    setup: &Setup,
+    address: SocketAddr,
+    identity: &Identity,
+    commands: &mut Commands,
+) -> Result<()> {
+    let chain = vec![CertificateDer::from_pem_file(&identity.certificate_file)?];
+    let key = PrivateKeyDer::from_pem_file(&identity.key_file)?;
+    let mut config = ServerConfig::with_single_cert(chain, key)?;
+    config.transport_config(Arc::new(transport(setup)));
+    let endpoint = Endpoint::server(config, address)?;
+    tell(&Event::Listening(endpoint.local_addr()?));
+    let begun = Moment::now();
+    let incoming = endpoint.accept().await.context("the endpoint is closed")?;
+    let session = incoming.accept().await.context("no session")?;
+    tell(&Event::Connected {
+        begun,
+        done: Moment::now(),
+    });
+    tokio::spawn(tell_paths(session.clone()));
+    let mut transfers = JoinSet::new();
+    for (number, transfer) in setup.streams.iter().enumerate() {
+        let halves = tokio::select! {
+            halves = session.accept_bi() => halves.context("no stream")?,
+            // All commands are to end.
+            _ = commands.next() => return Ok(()),
+        };
+        run(&mut transfers, halves, number, *transfer, Origin::Server);
+    }
+    let ended = loop {
+        tokio::select! {
+            _ = commands.next() => break Ok(()),
+            Some(transfer) = transfers.join_next() => if let Err(error) = transfer? {
+                break Err(error);
+            },
+        }
+    };
+    session.close();
+    let _late = tokio::time::timeout(GOODBYE, endpoint.wait_idle()).await;
+    ended
+}
+
+fn transport(_setup: &Setup) -> TransportConfig {
+    TransportConfig::default()
+}
+
+async fn start(
+    session: &Session,
+    setup: &Setup,
+    transfers: &mut JoinSet<Result<()>>,
+) -> Result<()> {
+    for (number, transfer) in setup.streams.iter().enumerate() {
+        let halves = session.open_bi().await.context("no stream")?;
+        run(transfers, halves, number, *transfer, Origin::Client);
+    }
+    Ok(())
+}
+
+fn run(
+    transfers: &mut JoinSet<Result<()>>,
+    (mut writer, reader): (SendStream, RecvStream),
+    number: usize,
+    transfer: Transfer,
+    origin: Origin,
+) {
+    let (outgoing, incoming) = match origin {
+        Origin::Client => (transfer.upload, transfer.download),
+        Origin::Server => (transfer.download, transfer.upload),
+    };
+    transfers.spawn(receive(reader, number, incoming, Moment::now()));
+    transfers.spawn(async move {
+        send(&mut writer, number, origin, outgoing).await?;
+        writer.finish().context("cannot finish")
+    });
+}
+
+async fn open_path(session: Session, remote: SocketAddr, local: IpAddr) {
+    let mut options = PathOptions::new();
+    options.remote(remote).local(local);
+    let opened = session.open_path(&options).await;
+    tell(&Event::PathOpened {
+        at: Moment::now(),
+        failure: opened.err().map(|error| error.to_string()),
+    });
+}
+
+/// Tells of paths that come and go.
+async fn tell_paths(session: Session) {
+    let mut events = session.path_events();
+    while let Some(event) = events.recv().await {
+        let at = Moment::now();
+        if let PathEvent::Closed { id, reason } = event {
+            tell(&Event::PathClosed {
+                at,
+                id: id.as_u32(),
+                reason: reason.map(|reason| reason.to_string()),
+            });
+        } else {
+            tell(&Event::Note(format!("{event:?}")));
+        }
+    }
+}

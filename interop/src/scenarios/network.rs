@@ -1,0 +1,22 @@
+//! Rows in the lab of network namespaces: faults, several paths, and the kernel's Multipath TCP as the
+//! peer to beat.
+
+mod compare;
+mod faults;
+mod limits;
+mod lines;
+
+use crate::scenario::Scenario;
+
+/// What the rows call the other implementation.
+const PEER: &str = "MPTCP, TLS";
+
+/// Of all sockets, whatever the kernel's default is.
+const CONGESTION_CONTROL: &str = "cubic";
+
+/// The rows of this module.
+pub(super) fn rows() -> Vec<Scenario> {
+    let mut rows = lines::rows();
+    rows.extend(faults::rows());
+    rows
+}

@@ -1,0 +1,65 @@
+//! Runs the same for each implementation, alternating, so that what else the machine does meets all.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use crate::agent::protocol::Kind;
+use crate::figures::{Figure, Findings};
+use crate::lab::Lab;
+use crate::scenario::{Pace, Skip};
+
+/// How often the full run measures each.
+const REPEATS: usize = 3;
+
+/// Runs `measure` for each of `kinds` in turn, several times in the full run, and adds its values to
+/// `figures`. One of ours that fails is not repeated.
+///
+/// Only our own failure is one; what the others could not do is a note.
+pub(super) async fn compare<F>(
+    lab: Arc<Lab>,
+    figures: Vec<Figure>,
+    kinds: &[Kind],
+    measure: impl Fn(Arc<Lab>, Kind) -> F,
+) -> Result<Findings>
+where
+    F: Future<Output = Result<Vec<f64>>>,
+{
+    let repeats = match lab.pace {
+        Pace::Quick => 1,
+        Pace::Full => REPEATS,
+    };
+    let mut kinds = kinds.to_vec();
+    let mut findings = Findings {
+        figures,
+        ..Findings::default()
+    };
+    let mut notes = BTreeSet::new();
+    for _ in 0..repeats {
+        for kind in kinds.clone() {
+            match measure(Arc::clone(&lab), kind).await {
+                Ok(values) => {
+                    for (figure, value) in findings.figures.iter_mut().zip(values) {
+                        figure.add(kind, value);
+                    }
+                }
+                Err(error) if kind == Kind::Ours => {
+                    if error.is::<Skip>() {
+                        return Err(error);
+                    }
+                    findings.failure = Some(format!("{error:#}"));
+                    kinds.retain(|other| *other != kind);
+                }
+                Err(error) => {
+                    if error.is::<Skip>() {
+                        kinds.retain(|other| *other != kind);
+                    }
+                    notes.insert(format!("{kind:?}: {error:#}"));
+                }
+            }
+        }
+    }
+    findings.note = notes.into_iter().collect::<Vec<_>>().join("; ");
+    Ok(findings)
+}

@@ -1,0 +1,149 @@
+//! One fault in the middle of a transfer over two paths: how long does the application wait?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::compare::compare;
+use super::{CONGESTION_CONTROL, PEER, limits};
+use crate::agent::protocol::{Kind, Transfer};
+use crate::figures::{Figure, Findings, Limit};
+use crate::lab::Lab;
+use crate::lab::clock::Moment;
+use crate::lab::network::{Network, Quality};
+use crate::lab::trial::{Direction, Plan, Trial};
+use crate::scenario::Scenario;
+
+/// Bytes each way.
+const LENGTH: u64 = 24_000_000;
+
+/// Bytes that arrive before the fault.
+const BEFORE: u64 = 8_000_000;
+
+/// Which gaps count after the fault.
+const AFTERMATH: Duration = Duration::from_secs(10);
+
+/// A fault, and what is promised about it.
+#[derive(Debug, Clone, Copy)]
+struct Fault {
+    name: &'static str,
+    checked: &'static str,
+    /// The paths that are joined before.
+    paths: &'static [u8],
+    strike: fn(&Network) -> Result<()>,
+    limit: Limit,
+}
+
+const FAULTS: [Fault; 3] = [
+    Fault {
+        name: "rst",
+        checked: "a connection is reset",
+        paths: &[1, 2],
+        strike: |network| network.reset(1),
+        limit: limits::RESET_STALL,
+    },
+    Fault {
+        name: "hole",
+        checked: "a path swallows everything",
+        paths: &[1, 2],
+        strike: |network| network.cut(1),
+        limit: limits::HOLE_STALL,
+    },
+    Fault {
+        name: "link-down",
+        checked: "the client's interface goes down",
+        paths: &[1, 2],
+        strike: |network| network.link_down(1),
+        limit: limits::LINK_STALL,
+    },
+];
+
+/// Directions of the data.
+const DIRECTIONS: [(&str, &[Direction]); 3] = [
+    ("download", &[Direction::Download]),
+    ("upload", &[Direction::Upload]),
+    ("both", &[Direction::Download, Direction::Upload]),
+];
+
+/// The rows of this module.
+pub(super) fn rows() -> Vec<Scenario> {
+    let mut rows = Vec::new();
+    for fault in FAULTS {
+        for (words, directions) in DIRECTIONS {
+            let row = Scenario::new(
+                format!("lab-{}-{words}", fault.name),
+                PEER,
+                format!("2 x 50 Mbit/s, 20 ms, {words}: {}", fault.checked),
+                move |lab| row(lab, fault, directions),
+            );
+            let row = row.within(Duration::from_secs(120));
+            // The others wait until silence is noticed.
+            let is_quick = fault.name == "rst" && directions == [Direction::Download];
+            rows.push(if is_quick { row } else { row.full_only() });
+        }
+    }
+    rows
+}
+
+async fn row(lab: Arc<Lab>, fault: Fault, directions: &'static [Direction]) -> Result<Findings> {
+    let figures = vec![
+        Figure::new("longest stall", "ms", Some(fault.limit)),
+        Figure::new("longest stall before the fault", "ms", None),
+        Figure::new("total time", "s", None),
+        Figure::new("goodput", "Mbit/s", None),
+    ];
+    let measure = |lab, kind| measure(lab, fault, directions, kind);
+    compare(lab, figures, &[Kind::Ours, Kind::Mptcp], measure).await
+}
+
+async fn measure(
+    lab: Arc<Lab>,
+    fault: Fault,
+    directions: &'static [Direction],
+    kind: Kind,
+) -> Result<Vec<f64>> {
+    let network = Network::new(&[Quality::new(50, 20); 2])?;
+    let bytes = |direction| {
+        if directions.contains(&direction) {
+            LENGTH
+        } else {
+            0
+        }
+    };
+    let plan = Plan {
+        kind,
+        congestion_control: CONGESTION_CONTROL.to_owned(),
+        paths: fault.paths.to_vec(),
+        streams: vec![Transfer {
+            upload: bytes(Direction::Upload),
+            download: bytes(Direction::Download),
+        }],
+    };
+    let mut trial = Trial::start(&lab, &network, &plan).await?;
+    let begun = trial.go().await?;
+    for direction in directions {
+        trial.arrived(*direction, BEFORE).await?;
+    }
+    let struck = Moment::now();
+    (fault.strike)(&network)?;
+    let outcome = trial.finish().await?;
+    let mut worst = vec![0.0; 4];
+    for direction in directions {
+        let arrivals = outcome.arrivals(0, *direction)?;
+        let settled = begun.after(Duration::from_millis(300));
+        let values = [
+            arrivals
+                .longest_gap(struck, struck.after(AFTERMATH))
+                .as_secs_f64()
+                * 1e3,
+            arrivals.longest_gap(settled, struck).as_secs_f64() * 1e3,
+            arrivals.total().as_secs_f64(),
+            arrivals.goodput() / 1e6,
+        ];
+        for (worst, value) in worst.iter_mut().zip(values) {
+            *worst = f64::max(*worst, value);
+        }
+    }
+    Ok(worst)
+}
