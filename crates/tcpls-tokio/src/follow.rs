@@ -103,7 +103,11 @@ impl Follower {
         match outcome {
             Outcome::Joined(connection) => {
                 tracing::debug!(?connection, "a path is back");
-                self.replace(place);
+                match self.plan.origin(place) {
+                    Some(origin) => self.replace(origin),
+                    // The silent connection that it was to replace spoke again.
+                    None => self.retire(connection),
+                }
                 self.plan.on_joined(place, now);
             }
             Outcome::Unreached(error) => {
@@ -119,18 +123,26 @@ impl Follower {
     }
 
     /// A silent connection got a successor: whatever becomes of it, it is not joined again.
-    fn replace(&self, place: PlaceId) {
-        if let Some(Origin::Suspect(connection, _)) = self.plan.origin(place) {
+    fn replace(&self, origin: Origin) {
+        if let Origin::Suspect(connection, _) = origin {
             self.shared.with_slot(connection, |slot| {
-                slot.departure = Departure::LetGo;
+                slot.departure = Departure::Replaced;
             });
         }
+    }
+
+    fn retire(&self, connection: ConnectionHandle) {
+        self.shared
+            .update(|state, now| retire(state, connection, now));
     }
 
     /// Takes in what happened and how the connections are now.
     fn look(&mut self) {
         let now = clock::now();
-        let (news, usable, suspects) = self.shared.update(|state, _| {
+        let (news, usable, suspects) = self.shared.update(|state, now| {
+            for connection in superfluous(state) {
+                retire(state, connection, now);
+            }
             let usable = state.core.usable_connections();
             (state.inbox.take(), usable, suspects(state))
         });
@@ -195,6 +207,28 @@ fn is_elsewhere(shared: &Shared, place: &Place, transport: &Transport) -> bool {
                     && !state.core.is_suspect(*connection)
             })
         })
+}
+
+/// Ends a connection that is not needed, in order, unless it turns out to be the only one.
+fn retire(state: &mut State, connection: ConnectionHandle, now: std::time::Instant) {
+    let departure = match state.core.retire(connection, now) {
+        Ok(()) => Departure::LetGo,
+        Err(_) => Departure::Rejoin,
+    };
+    if let Some(slot) = state.connections.get_mut(&connection) {
+        slot.departure = departure;
+    }
+}
+
+/// Connections that were silent, got a successor, and spoke again.
+fn superfluous(state: &State) -> Vec<ConnectionHandle> {
+    let slots = state.connections.iter();
+    slots
+        .filter(|(connection, slot)| {
+            slot.departure == Departure::Replaced && !state.core.is_suspect(**connection)
+        })
+        .map(|(connection, _)| *connection)
+        .collect()
 }
 
 fn suspects(state: &State) -> Vec<plan::Suspect> {

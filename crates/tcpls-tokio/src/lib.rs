@@ -41,6 +41,7 @@ mod io;
 mod join;
 mod path;
 mod path_options;
+mod path_stats;
 mod plain;
 mod recv_stream;
 mod registry;
@@ -65,6 +66,7 @@ pub use follow::FollowPaths;
 pub use incoming::Incoming;
 pub use path::{Path, PathEvent, PathEvents};
 pub use path_options::PathOptions;
+pub use path_stats::{PathState, PathStats};
 pub use plain::PlainStream;
 pub use recv_stream::RecvStream;
 pub use rustls;
@@ -75,7 +77,7 @@ pub use tcpls_core::crypto::{HandshakeInfo, PlainReason, provider};
 pub use tcpls_core::wire::hello::join::JoinFailure;
 pub use tcpls_core::wire::{ConnectionId, StreamId};
 pub use tcpls_core::{
-    ConnectionFailure, ConnectionStats, SessionConfig, SessionStats, StreamStats,
+    ConnectionFailure, ConnectionStats, PathStatus, SessionConfig, SessionStats, StreamStats,
 };
 
 /// The provider to build rustls configurations on: aws-lc-rs, carrying the TCPLS extensions.

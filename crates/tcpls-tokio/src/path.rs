@@ -4,13 +4,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tcpls_core::ConnectionFailure;
 use tcpls_core::wire::ConnectionId;
-use tcpls_core::{ConnectionHandle, ConnectionStats};
+use tcpls_core::{ConnectionFailure, ConnectionHandle, ConnectionStats, PathStatus, RetireError};
 use tokio::sync::broadcast;
 
 use crate::io::Addresses;
-use crate::shared::Shared;
+use crate::shared::{Departure, Shared, State};
 
 /// One TCP connection of a session.
 ///
@@ -66,13 +65,52 @@ impl Path {
             .inspect(|state| !state.connections.contains_key(&self.connection))
     }
 
-    /// Gives the connection up: what it carried and the peer did not acknowledge goes out on others.
-    /// Without others the session waits for one, if it can get one (reading A-19).
+    /// Whether the peer's TCP does not answer on it; others carry what it carried (reading A-45).
+    pub fn is_suspect(&self) -> bool {
+        let look = |state: &State| state.core.is_suspect(self.connection);
+        !self.is_closed() && self.shared.inspect(look)
+    }
+
+    /// What it is for.
+    pub fn status(&self) -> PathStatus {
+        let status = |state: &State| state.core.path_status(self.connection);
+        self.shared.inspect(status).unwrap_or_default()
+    }
+
+    /// Says what it is for, from now on and when it is opened again after a failure. The peer is not told
+    /// and decides about what it sends itself.
+    pub fn set_status(&self, status: PathStatus) {
+        self.shared.update(|state, _| {
+            state.core.set_path_status(self.connection, status);
+            if let Some(slot) = state.connections.get_mut(&self.connection)
+                && let Some(options) = &mut slot.options
+            {
+                options.status(status);
+            }
+        });
+    }
+
+    /// Ends the connection in order: nothing new goes out on it, and once what it carries is acknowledged
+    /// both sides half-close it (reading A-16). It is not opened again. Returns at once;
+    /// [`PathEvent::Closed`] tells when it is done.
+    ///
+    /// When no other connection could carry the session, it is given up at once: what it carried goes
+    /// out on the next one, if the session can get one (reading A-19).
     pub fn close(&self) {
         self.shared.update(|state, now| {
-            let failure = ConnectionFailure::Abandoned;
-            state.core.handle_failure(self.connection, failure, now);
+            let_go(state, self.connection);
+            if state.core.retire(self.connection, now) == Err(RetireError::LastConnection) {
+                let failure = ConnectionFailure::Abandoned;
+                state.core.handle_failure(self.connection, failure, now);
+            }
         });
+    }
+}
+
+/// The connection is not to be opened again.
+fn let_go(state: &mut State, connection: ConnectionHandle) {
+    if let Some(slot) = state.connections.get_mut(&connection) {
+        slot.departure = Departure::LetGo;
     }
 }
 
@@ -108,7 +146,7 @@ pub enum PathEvent {
     Closed {
         /// Its Connection ID.
         id: ConnectionId,
-        /// `None` at the orderly end of the session.
+        /// `None` at the orderly end of the path or the session.
         reason: Option<ConnectionFailure>,
     },
     /// The watcher was too slow: this many events were missed.

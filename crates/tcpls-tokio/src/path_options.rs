@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use tcpls_core::PathStatus;
+
 use crate::error::PathError;
 use crate::tcp::{self, Dial};
 
@@ -19,6 +21,7 @@ pub struct PathOptions {
     local: Option<IpAddr>,
     device: Option<String>,
     congestion_control: Option<String>,
+    status: PathStatus,
 }
 
 impl PathOptions {
@@ -55,6 +58,13 @@ impl PathOptions {
         self
     }
 
+    /// What the path is for; default: its share of the load. The peer is not told and decides about what
+    /// it sends itself.
+    pub fn status(&mut self, status: PathStatus) -> &mut Self {
+        self.status = status;
+        self
+    }
+
     /// To this address, and everything else as the system chooses.
     pub(crate) fn to(address: SocketAddr) -> Self {
         Self {
@@ -69,6 +79,10 @@ impl PathOptions {
             remote: Some(self.remote.or(first).ok_or(PathError::NoAddress)?),
             ..self.clone()
         })
+    }
+
+    pub(crate) fn path_status(&self) -> PathStatus {
+        self.status
     }
 
     pub(crate) fn local_address(&self) -> Option<IpAddr> {

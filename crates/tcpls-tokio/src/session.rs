@@ -17,6 +17,7 @@ use crate::io::{Addresses, Transport};
 use crate::join::Joiner;
 use crate::path::{Path, PathEvents};
 use crate::path_options::PathOptions;
+use crate::path_stats::{PathStats, path_stats};
 use crate::recv_stream::RecvStream;
 use crate::send_stream::SendStream;
 use crate::shared::{Shared, Wait};
@@ -194,6 +195,11 @@ impl Session {
                 .filter_map(|handle| core.connection_stats(handle))
                 .collect()
         })
+    }
+
+    /// Every connection that the session has or had, in the order in which they came; at most 256.
+    pub fn path_stats(&self) -> Vec<PathStats> {
+        self.handle.shared.inspect(path_stats)
     }
 
     /// The addresses for further connections that the peer advertised and did not withdraw (draft

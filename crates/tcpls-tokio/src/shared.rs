@@ -26,6 +26,7 @@ pub(crate) use self::waiting::{Interest, Wait, Waiting};
 use crate::connection::{ReadEnd, Writer};
 use crate::follow::{Inbox, News};
 use crate::path::PathEvent;
+use crate::path_stats::History;
 use crate::{ReadError, SessionError, WriteError, clock};
 
 /// One session: the state machine and everybody who waits for it.
@@ -42,6 +43,7 @@ impl Shared {
                 waiting: Waiting::default(),
                 path_events: None,
                 inbox: Inbox::default(),
+                history: History::default(),
                 tokens_wanted: 0,
                 timer: None,
                 armed: None,
@@ -154,6 +156,7 @@ pub(crate) struct State {
     pub(crate) waiting: Waiting,
     /// Who watches connections come and go, once somebody asked.
     path_events: Option<broadcast::Sender<PathEvent>>,
+    pub(crate) history: History,
     /// What the task hears that follows the paths, at a client.
     pub(crate) inbox: Inbox,
     /// Tokens that the client is to get.
@@ -177,6 +180,10 @@ impl State {
     ) -> (ConnectionHandle, Arc<Writer>) {
         let handle = self.core.add_connection(start, now);
         let writer = writer(handle);
+        self.history.on_added(handle, socket.addresses);
+        if let Some(options) = &socket.options {
+            self.core.set_path_status(handle, options.path_status());
+        }
         let slot = Slot::new(socket, Arc::clone(&writer));
         self.connections.insert(handle, slot);
         (handle, writer)
@@ -339,6 +346,7 @@ impl State {
             id,
             reason: failure,
         });
+        self.history.on_closed(connection, failure);
         self.waiting.wake(Wait::Join, wakeups);
         self.inbox.stir();
         if let Some(slot) = self.connections.remove(&connection) {

@@ -25,7 +25,9 @@ pub(crate) struct Socket {
 pub(crate) enum Departure {
     /// Another is opened in its place.
     Rejoin,
-    /// Nothing: it has a successor, or is not wanted any more.
+    /// Nothing: it was silent and has a successor. Should it speak again, it is not needed.
+    Replaced,
+    /// Nothing: it is not wanted any more.
     LetGo,
 }
 

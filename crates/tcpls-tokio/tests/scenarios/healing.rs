@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::common::{Identity, SERVER_NAME, pattern};
 use crate::paths::transfer;
 use crate::proxy::{Mode, Proxy};
-use tcpls_tokio::{Endpoint, FollowPaths, PathEvent, PathOptions, Session, TransportConfig};
+use tcpls_tokio::{
+    Endpoint, FollowPaths, PathEvent, PathOptions, PathState, PathStatus, Session, TransportConfig,
+};
 
 /// A session through a proxy, and the server's address behind it.
 pub(crate) struct Home {
@@ -113,6 +115,64 @@ async fn a_session_comes_back_by_itself() {
     let rest = recv.read_to_end(1 << 30).await.unwrap();
     assert!([&first[..], &rest].concat() == data);
     writing.await.unwrap();
+}
+
+/// a path that is closed ends in order on both sides: nothing is sent twice. What became of it can
+/// be told afterwards.
+#[tokio::test]
+async fn a_closed_path_ends_in_order() {
+    let home = Home::new(FollowPaths::Keep).await;
+    let (near, far) = (&home.near, &home.far);
+    let options = &mut PathOptions::new();
+    let path = near.open_path(options.remote(home.server)).await.unwrap();
+    let first = near.paths().remove(0);
+    let (mut near_events, mut far_events) = (near.path_events(), far.path_events());
+    let closing = async {
+        while first.stats().bytes_sent < 1 << 20 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        first.close();
+    };
+    tokio::join!(transfer(near, far, pattern(3, 8 << 20)), closing);
+    let id = first.id();
+    let closed = PathEvent::Closed { id, reason: None };
+    assert_eq!(near_events.recv().await, Some(closed));
+    assert_eq!(far_events.recv().await, Some(closed));
+    let stats = near.path_stats();
+    let states: Vec<_> = stats.iter().map(|path| path.state).collect();
+    assert_eq!(states, [PathState::Ended { reason: None }, PathState::Open]);
+    assert_eq!(stats[0].remote_address, Some(home.proxy.address()));
+    assert_eq!(stats[0].counters, first.stats());
+    assert!(stats[0].counters.bytes_sent > 1 << 20);
+    assert_eq!(
+        (stats[1].id, stats[1].local_address),
+        (path.id(), path.local_address())
+    );
+    for session in [near, far] {
+        assert_eq!(session.stats().bytes_retransmitted, 0);
+        assert_eq!(session.paths().len(), 1);
+    }
+}
+
+/// a path that fails comes back for what it was for.
+#[tokio::test]
+async fn a_backup_comes_back_as_a_backup() {
+    let home = Home::new(FollowPaths::Keep).await;
+    let second = Proxy::to(home.server).await;
+    let mut options = PathOptions::new();
+    options.remote(second.address()).status(PathStatus::Backup);
+    let path = home.near.open_path(&options).await.unwrap();
+    assert_eq!(path.status(), PathStatus::Backup);
+    let first = home.near.paths().remove(0);
+    first.set_status(PathStatus::Backup);
+    let mut events = home.near.path_events();
+    for proxy in [&home.proxy, &second] {
+        proxy.reset();
+        established(&mut events).await;
+    }
+    let paths = home.near.paths().into_iter();
+    let statuses: Vec<_> = paths.map(|path| path.status()).collect();
+    assert_eq!(statuses, [PathStatus::Backup, PathStatus::Backup]);
 }
 
 /// a path that the application closed stays closed, and with [`FollowPaths::Off`] one that failed

@@ -1,0 +1,104 @@
+//! What became of the connections of a session.
+
+use std::net::SocketAddr;
+
+use tcpls_core::wire::ConnectionId;
+use tcpls_core::{ConnectionFailure, ConnectionHandle, ConnectionStats};
+
+use crate::io::Addresses;
+use crate::shared::State;
+
+/// One connection that a session has or had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PathStats {
+    /// Its Connection ID.
+    pub id: ConnectionId,
+    /// The local address, over TCP.
+    pub local_address: Option<SocketAddr>,
+    /// The peer's address, over TCP.
+    pub remote_address: Option<SocketAddr>,
+    /// How it is, or why it ended.
+    pub state: PathState,
+    /// Its counters.
+    pub counters: ConnectionStats,
+}
+
+/// How a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PathState {
+    /// The peer was not heard on it yet.
+    Joining,
+    /// It is in use.
+    Open,
+    /// The peer's TCP does not answer on it (reading A-45).
+    Suspect,
+    /// It is over.
+    Ended {
+        /// `None` at the orderly end of the path or the session.
+        reason: Option<ConnectionFailure>,
+    },
+}
+
+/// Every connection that a session ever had, in their order: at most 256.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    records: Vec<Record>,
+}
+
+#[derive(Debug)]
+struct Record {
+    connection: ConnectionHandle,
+    addresses: Addresses,
+    end: Option<End>,
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug)]
+struct End(Option<ConnectionFailure>);
+
+impl History {
+    pub(crate) fn on_added(&mut self, connection: ConnectionHandle, addresses: Addresses) {
+        self.records.push(Record {
+            connection,
+            addresses,
+            end: None,
+        });
+    }
+
+    pub(crate) fn on_closed(
+        &mut self,
+        connection: ConnectionHandle,
+        reason: Option<ConnectionFailure>,
+    ) {
+        let is_it = |record: &&mut Record| record.connection == connection;
+        if let Some(record) = self.records.iter_mut().find(is_it) {
+            record.end = Some(End(reason));
+        }
+    }
+}
+
+/// All that is known of every connection of the session.
+pub(crate) fn path_stats(state: &State) -> Vec<PathStats> {
+    let core = &state.core;
+    let records = state.history.records.iter();
+    records
+        .filter_map(|record| {
+            let connection = record.connection;
+            let path = match record.end {
+                Some(End(reason)) => PathState::Ended { reason },
+                None if core.is_suspect(connection) => PathState::Suspect,
+                None if core.is_established(connection) => PathState::Open,
+                None => PathState::Joining,
+            };
+            Some(PathStats {
+                id: core.connection_id(connection)?,
+                local_address: record.addresses.local,
+                remote_address: record.addresses.remote,
+                state: path,
+                counters: core.connection_stats(connection)?,
+            })
+        })
+        .collect()
+}
