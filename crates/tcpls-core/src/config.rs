@@ -15,6 +15,18 @@ pub enum StreamAnnouncement {
     WithData,
 }
 
+/// Whether what was sent is kept until the peer acknowledges it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Failover {
+    /// It is, and goes out on another connection when its own fails. The default.
+    #[default]
+    Resend,
+    /// It is not: sending takes as little memory as with plain TLS, and the loss of a connection is the
+    /// loss of the session. That the peer has everything is then not known either:
+    /// [`poll_acked`](crate::SendStream::poll_acked) says that it was given out.
+    Off,
+}
+
 /// The longest time that can be set, a year: deadlines must not overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -45,6 +57,7 @@ pub struct SessionConfig {
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) keep_alive: Option<Duration>,
     pub(crate) path_timeout: Duration,
+    pub(crate) failover: Failover,
     pub(crate) scheduler: Arc<dyn Scheduler>,
 }
 
@@ -72,6 +85,7 @@ impl Default for SessionConfig {
             idle_timeout: None,
             keep_alive: None,
             path_timeout: Duration::from_secs(5),
+            failover: Failover::Resend,
             scheduler: Arc::new(EarliestCompletion),
         }
     }
@@ -232,6 +246,12 @@ impl SessionConfig {
     /// A peer that does not read is not meant: its TCP answers all the same.
     pub fn path_timeout(&mut self, timeout: Duration) -> &mut Self {
         self.path_timeout = timeout.clamp(SHORTEST_PATH_TIMEOUT, LONGEST);
+        self
+    }
+
+    /// Whether what was sent is kept until the peer acknowledges it; default [`Failover::Resend`].
+    pub fn failover(&mut self, failover: Failover) -> &mut Self {
+        self.failover = failover;
         self
     }
 

@@ -26,7 +26,7 @@ mod token;
 mod transmit;
 
 pub use address::AddressStanding;
-pub use config::{SessionConfig, StreamAnnouncement};
+pub use config::{Failover, SessionConfig, StreamAnnouncement};
 pub use connection::ConnectionStart;
 pub use crypto::{ContentType, OpenedRecord};
 pub use error::{

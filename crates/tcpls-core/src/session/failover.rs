@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::{Session, close, retire};
 use crate::{
-    CloseReason, ConnectionFailure, ConnectionHandle, Event, Limit, PeerMisbehaved,
+    CloseReason, ConnectionFailure, ConnectionHandle, Event, Failover, Limit, PeerMisbehaved,
+    connection::Heard,
     sent::{ControlFrame, SentFrame},
     wire::{ConnectionId, TokenSequence},
 };
@@ -22,6 +23,7 @@ pub(super) fn fail(
     };
     let id = connection.id;
     let moved = connection.state.is_moved();
+    let carried = connection.heard == Heard::Yes;
     connection.state.fail(failure.alert());
     session.connections.bury(c);
     session.events.push(Event::ConnectionClosed {
@@ -33,6 +35,9 @@ pub(super) fn fail(
         if session.failed_records > session.config.failed_records {
             close::fail(session, Limit::FailedRecords.into());
         }
+    }
+    if carried && session.config.failover == Failover::Off {
+        close::fail(session, CloseReason::Lost(failure));
     }
     if session.connections.live().is_empty() {
         close::on_last_connection_lost(session, failure, now);

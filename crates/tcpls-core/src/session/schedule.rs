@@ -8,7 +8,7 @@ use super::{
     transmit::not_built,
 };
 use crate::{
-    CloseReason, ConnectionHandle,
+    CloseReason, ConnectionHandle, Failover,
     connection::{Connection, Rank},
     number::{length, offset},
     scheduler::{Decision, Duplicates, Offer, PathView},
@@ -162,9 +162,14 @@ fn push_new(
         };
         let len = offset(frame.data.len());
         connection.turns += len;
-        let due = due(connection, len, now);
-        let sent = SentFrame::Stream(frame.sent_range());
-        connection.sent.push(sent, due);
+        let sent = frame.sent_range();
+        match session.config.failover {
+            Failover::Resend => {
+                let due = due(connection, len, now);
+                connection.sent.push(SentFrame::Stream(sent), due);
+            }
+            Failover::Off => session.streams.on_acked(sent, &mut session.events),
+        }
         connection.stats.frames_sent.stream += 1;
         session
             .builder

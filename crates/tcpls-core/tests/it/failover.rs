@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tcpls_core::{
-    CloseReason, ConnectionFailure, Event, SessionConfig, TimeoutReason,
+    CloseReason, ConnectionFailure, Event, Failover, SessionConfig, TimeoutReason,
     testing::{LinkConfig, Pair, PairConfig, Solo},
     wire::{ConnectionId, Frame, Role, Token, TokenSequence},
 };
@@ -484,4 +484,27 @@ proptest! {
         }
         prop_assert_eq!(read, [lens.1, lens.0]);
     }
+}
+
+/// Without failover nothing is kept of what was sent, and the loss of any connection ends the session.
+#[test]
+fn without_failover_nothing_is_kept() {
+    let mut config = SessionConfig::new();
+    config.failover(Failover::Off);
+    let mut client = Solo::new(Role::Client, config);
+    let second = client.join(1);
+    let id = client.session.open_bi().unwrap();
+    client.session.send(id).write(b"gone").unwrap();
+    client.session.send(id).finish().unwrap();
+    assert_eq!(client.session.stats().bytes_unacked, 4);
+    assert_eq!(all_frames(&client.transmit()), [end(id, 0, b"gone")]);
+    assert_eq!(client.session.stats().bytes_unacked, 0);
+    assert_eq!(client.session.send(id).poll_acked(), Ok(true));
+    client.receive(&[ack(0, 0)]);
+    let now = client.clock.now();
+    client.session.handle_failure(second, RESET, now);
+    assert_eq!(
+        client.session.close_reason(),
+        Some(CloseReason::Lost(RESET))
+    );
 }
