@@ -18,7 +18,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use session::Setup;
 use tcpls_benches::{Error, Identity, Spread};
+use tcpls_tokio::Failover;
 use tokio::net::{TcpListener, TcpStream};
 
 #[derive(Debug, Parser)]
@@ -62,6 +64,8 @@ enum Kind {
     TokioRustls,
     Tcpls,
     TcplsChunks,
+    TcplsWithoutFailover,
+    TcplsTwoConnections,
 }
 
 impl Kind {
@@ -72,6 +76,8 @@ impl Kind {
         Self::TokioRustls,
         Self::Tcpls,
         Self::TcplsChunks,
+        Self::TcplsWithoutFailover,
+        Self::TcplsTwoConnections,
     ];
 
     fn name(self) -> &'static str {
@@ -82,6 +88,8 @@ impl Kind {
             Self::TokioRustls => "tokio-rustls",
             Self::Tcpls => "TCPLS, AsyncRead/AsyncWrite",
             Self::TcplsChunks => "TCPLS, Bytes",
+            Self::TcplsWithoutFailover => "TCPLS, Bytes, no failover",
+            Self::TcplsTwoConnections => "TCPLS, Bytes, 2 connections",
         }
     }
 
@@ -92,7 +100,21 @@ impl Kind {
             #[cfg(feature = "peers")]
             Self::TokioRustls => tls::run(load, &identity).await,
             Self::Tcpls => session::copying(load, &identity).await,
-            Self::TcplsChunks => session::chunks(load, &identity).await,
+            Self::TcplsChunks => session::chunks(load, &identity, Setup::default()).await,
+            Self::TcplsWithoutFailover => {
+                let setup = Setup {
+                    failover: Failover::Off,
+                    ..Setup::default()
+                };
+                session::chunks(load, &identity, setup).await
+            }
+            Self::TcplsTwoConnections => {
+                let setup = Setup {
+                    connections: 2,
+                    ..Setup::default()
+                };
+                session::chunks(load, &identity, setup).await
+            }
         }
     }
 }

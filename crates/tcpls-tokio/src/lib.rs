@@ -77,7 +77,8 @@ pub use tcpls_core::crypto::{HandshakeInfo, PlainReason, provider};
 pub use tcpls_core::wire::hello::join::JoinFailure;
 pub use tcpls_core::wire::{ConnectionId, StreamId};
 pub use tcpls_core::{
-    ConnectionFailure, ConnectionStats, PathStatus, SessionConfig, SessionStats, StreamStats,
+    ConnectionFailure, ConnectionStats, Failover, PathInfo, PathStatus, SessionConfig,
+    SessionStats, StreamStats, scheduler,
 };
 
 /// The provider to build rustls configurations on: aws-lc-rs, carrying the TCPLS extensions.
