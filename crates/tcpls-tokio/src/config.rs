@@ -13,8 +13,9 @@ use tcpls_core::crypto::{Backend, Options, TlsClient, TlsServer};
 use tcpls_core::wire::token::TOKEN_LENGTH;
 use tcpls_core::wire::{ExtensionCodec, Token};
 
+use crate::address_filter::{AddressFilter, PublicAddresses};
 use crate::error::{ConnectError, InvalidConfig};
-use crate::follow::FollowPaths;
+use crate::follow::{AdvertisedAddresses, FollowPaths};
 
 /// What clients and servers share: limits and delays of sessions, and how they start.
 ///
@@ -26,6 +27,8 @@ pub struct TransportConfig {
     pub(crate) codec: ExtensionCodec,
     pub(crate) backend: Backend,
     pub(crate) follow_paths: FollowPaths,
+    pub(crate) advertised: AdvertisedAddresses,
+    pub(crate) address_filter: Arc<dyn AddressFilter>,
 }
 
 impl Default for TransportConfig {
@@ -36,6 +39,8 @@ impl Default for TransportConfig {
             codec: ExtensionCodec::default(),
             backend: Backend::default(),
             follow_paths: FollowPaths::default(),
+            advertised: AdvertisedAddresses::default(),
+            address_filter: Arc::new(PublicAddresses),
         }
     }
 }
@@ -71,6 +76,21 @@ impl TransportConfig {
     /// servers, which cannot open any (draft 4.2).
     pub fn follow_paths(&mut self, follow: FollowPaths) -> &mut Self {
         self.follow_paths = follow;
+        self
+    }
+
+    /// What a client does with the addresses that its server advertises; default
+    /// [`AdvertisedAddresses::WhenNeeded`]. Nothing with [`FollowPaths::Off`].
+    pub fn advertised_addresses(&mut self, advertised: AdvertisedAddresses) -> &mut Self {
+        self.advertised = advertised;
+        self
+    }
+
+    /// Which of the addresses that its server advertises a client may connect to; default
+    /// [`PublicAddresses`]. One that is too generous lets a hostile server make its clients connect to
+    /// whom it likes, and show them a join token.
+    pub fn address_filter(&mut self, filter: Arc<dyn AddressFilter>) -> &mut Self {
+        self.address_filter = filter;
         self
     }
 

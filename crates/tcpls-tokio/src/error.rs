@@ -1,6 +1,7 @@
 //! What can go wrong, by who is to blame and what to do about it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use tcpls_core::CloseReason as SessionError;
@@ -175,6 +176,9 @@ pub enum PathError {
     /// [`PathOptions::remote`](crate::PathOptions::remote) says where to connect to.
     #[error("there is no address to connect to: the session did not begin over TCP")]
     NoAddress,
+    /// The server withdrew this address (draft 5.2.8).
+    #[error("the server withdrew the address {0}")]
+    AddressWithdrawn(SocketAddr),
     /// The path cannot be bound to the network interface of this name: the system has none, does not
     /// allow it, or is not Linux.
     #[error("the network interface '{0}' cannot be used: {1}")]

@@ -120,7 +120,7 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
         Side::Client(config) => {
             let joiner = Joiner::new(&config, &established, &registration).map(Arc::new);
             if let (Some(joiner), FollowPaths::Keep) = (&joiner, config.transport.follow_paths) {
-                Follower::start(&shared, joiner);
+                Follower::start(&shared, joiner, addresses.remote);
             }
             (joiner, None)
         }

@@ -15,13 +15,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tcpls_core::ConnectionHandle;
+use tcpls_core::{AddressStanding, ConnectionHandle};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 pub(crate) use inbox::{Inbox, News};
 use plan::{Origin, Place, PlaceId, Plan};
-pub use policy::FollowPaths;
+pub use policy::{AdvertisedAddresses, FollowPaths};
 
 use crate::clock;
 use crate::error::PathError;
@@ -36,6 +36,8 @@ pub(crate) struct Follower {
     plan: Plan,
     attempts: JoinSet<(PlaceId, Outcome)>,
     running: BTreeMap<PlaceId, AbortHandle>,
+    /// Where the session's first connection went.
+    primary: Option<SocketAddr>,
 }
 
 /// What became of an attempt.
@@ -49,7 +51,7 @@ enum Outcome {
 
 impl Follower {
     /// Starts following. The state tells it what happens from now on.
-    pub(crate) fn start(shared: &Arc<Shared>, joiner: &Arc<Joiner>) {
+    pub(crate) fn start(shared: &Arc<Shared>, joiner: &Arc<Joiner>, primary: Option<SocketAddr>) {
         shared.update(|state, _| state.inbox.open());
         let follower = Self {
             shared: Arc::clone(shared),
@@ -57,6 +59,7 @@ impl Follower {
             plan: Plan::new(clock::now()),
             attempts: JoinSet::new(),
             running: BTreeMap::new(),
+            primary,
         };
         // Its future is kept small: it exists once for each session.
         tokio::spawn(Box::pin(follower.run()));
@@ -90,10 +93,30 @@ impl Follower {
                 local,
                 options,
             } => self.plan.on_lost(connection, local, options, now),
+            News::Advertised(address) => self.on_advertised(address),
+            News::Withdrawn => self.shared.inspect(|state| {
+                let withdrawn = |standing| matches!(standing, AddressStanding::Withdrawn(_));
+                let allowed = |address| !withdrawn(state.core.peer_address(address));
+                self.plan.retain(allowed);
+            }),
             News::Came(addresses) => {
                 let addresses: Vec<_> = addresses.iter().map(|local| local.address).collect();
                 self.plan.on_addresses(&addresses, now);
             }
+        }
+    }
+
+    fn on_advertised(&mut self, address: SocketAddr) {
+        let transport = &self.joiner.config.transport;
+        let policy = transport.advertised;
+        let allowed = |primary| transport.address_filter.allows(address, primary);
+        if policy == AdvertisedAddresses::Ignore {
+            return;
+        }
+        if self.primary.is_some_and(allowed) {
+            self.plan.on_advertised(address, policy, clock::now());
+        } else {
+            tracing::debug!(%address, "the server advertised an address that is not allowed");
         }
     }
 
@@ -139,17 +162,21 @@ impl Follower {
     /// Takes in what happened and how the connections are now.
     fn look(&mut self) {
         let now = clock::now();
-        let (news, usable, suspects) = self.shared.update(|state, now| {
+        let (news, usable, suspects, connected) = self.shared.update(|state, now| {
             for connection in superfluous(state) {
                 retire(state, connection, now);
             }
-            let usable = state.core.usable_connections();
-            (state.inbox.take(), usable, suspects(state))
+            let leaving = state.leaving.waiting(&state.core);
+            let usable = state.core.usable_connections().saturating_sub(leaving);
+            let connected = state.connections.values();
+            let connected = connected.filter_map(|slot| slot.addresses.remote).collect();
+            (state.inbox.take(), usable, suspects(state), connected)
         });
         for news in news {
             self.on_news(news);
         }
         self.plan.set_usable(usable, now);
+        self.plan.set_connected(connected);
         self.plan.set_suspects(suspects, now);
         // Connections that were silent may have found their voice again.
         let plan = &self.plan;
@@ -175,6 +202,9 @@ impl Follower {
 
 /// One attempt to get to a place.
 async fn attempt(shared: &Arc<Shared>, joiner: &Joiner, place: Place) -> Outcome {
+    if let Err(error) = place.options.check(shared) {
+        return Outcome::Unjoined(error);
+    }
     let (tcp, took) = match dial::dial(&place.options).await {
         Ok(dialled) => dialled,
         Err(error) => return Outcome::Unreached(error),
@@ -198,6 +228,7 @@ fn is_elsewhere(shared: &Shared, place: &Place, transport: &Transport) -> bool {
     let ip = |address: Option<SocketAddr>| address.map(|address| address.ip());
     let before = match place.origin {
         Origin::Lost(_, local) | Origin::Suspect(_, local) => local,
+        Origin::Advertised(_) => return false,
     };
     before != ip(addresses.local)
         && shared.inspect(|state| {
@@ -270,5 +301,8 @@ async fn at(time: Option<std::time::Instant>) {
 
 /// Whether no further attempt will do better.
 fn is_final(error: &PathError) -> bool {
-    matches!(error, PathError::TokensUsedUp | PathError::SessionLost(_))
+    matches!(
+        error,
+        PathError::TokensUsedUp | PathError::SessionLost(_) | PathError::AddressWithdrawn(_)
+    )
 }

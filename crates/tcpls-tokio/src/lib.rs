@@ -25,6 +25,7 @@
 //! ```
 
 mod acceptor;
+mod address_filter;
 mod block;
 mod clock;
 mod config;
@@ -55,6 +56,7 @@ mod token_table;
 use std::sync::Arc;
 
 pub use acceptor::{Acceptor, Hello};
+pub use address_filter::{AddressFilter, PublicAddresses};
 pub use config::{ClientConfig, ServerConfig, TransportConfig};
 pub use connector::{Connected, Connector};
 pub use endpoint::Endpoint;
@@ -62,7 +64,7 @@ pub use error::{
     ClosedStream, ConnectError, ExportError, InvalidConfig, IoError, OpenError, PathError,
     ReadError, ReadToEndError, SessionError, StoppedError, WriteError,
 };
-pub use follow::FollowPaths;
+pub use follow::{AdvertisedAddresses, FollowPaths};
 pub use incoming::Incoming;
 pub use path::{Path, PathEvent, PathEvents};
 pub use path_options::PathOptions;
@@ -75,10 +77,10 @@ pub use session::Session;
 pub use tcpls_core as core;
 pub use tcpls_core::crypto::{HandshakeInfo, PlainReason, provider};
 pub use tcpls_core::wire::hello::join::JoinFailure;
-pub use tcpls_core::wire::{ConnectionId, StreamId};
+pub use tcpls_core::wire::{AddressId, ConnectionId, StreamId};
 pub use tcpls_core::{
-    ConnectionFailure, ConnectionStats, Failover, PathInfo, PathStatus, SessionConfig,
-    SessionStats, StreamStats, scheduler,
+    AddressError, ConnectionFailure, ConnectionStats, Failover, PathInfo, PathStatus,
+    SessionConfig, SessionStats, StreamStats, scheduler,
 };
 
 /// The provider to build rustls configurations on: aws-lc-rs, carrying the TCPLS extensions.

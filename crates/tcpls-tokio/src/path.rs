@@ -149,6 +149,16 @@ pub enum PathEvent {
         /// `None` at the orderly end of the path or the session.
         reason: Option<ConnectionFailure>,
     },
+    /// The peer advertised an address (draft 5.2.7).
+    AddressAdded {
+        /// A server's is one to connect to, a client's one that it may come from (port 0: any).
+        address: SocketAddr,
+    },
+    /// The peer withdrew an address: connections that use it end, and no other will (draft 5.2.8).
+    AddressRemoved {
+        /// The address.
+        address: SocketAddr,
+    },
     /// The watcher was too slow: this many events were missed.
     Lagged(u64),
 }

@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use tcpls_core::PathStatus;
+use tcpls_core::{AddressStanding, PathStatus};
 
 use crate::error::PathError;
+use crate::shared::Shared;
 use crate::tcp::{self, Dial};
 
 /// How to open another TCP connection of a session; see
@@ -79,6 +80,21 @@ impl PathOptions {
             remote: Some(self.remote.or(first).ok_or(PathError::NoAddress)?),
             ..self.clone()
         })
+    }
+
+    /// R52: nothing is opened to an address that the server withdrew.
+    pub(crate) fn check(&self, shared: &Shared) -> Result<(), PathError> {
+        let Some(remote) = self.remote else {
+            return Ok(());
+        };
+        match shared.inspect(|state| state.core.peer_address(remote)) {
+            AddressStanding::Withdrawn(_) => Err(PathError::AddressWithdrawn(remote)),
+            AddressStanding::Unknown | AddressStanding::Advertised(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn remote_address(&self) -> Option<SocketAddr> {
+        self.remote
     }
 
     pub(crate) fn path_status(&self) -> PathStatus {

@@ -8,8 +8,8 @@ use std::task::Poll;
 
 use rustls_pki_types::CertificateDer;
 use tcpls_core::crypto::{Exporter, HandshakeInfo};
-use tcpls_core::wire::StreamId;
-use tcpls_core::{ConnectionFailure, ConnectionStats, SessionStats};
+use tcpls_core::wire::{AddressId, StreamId};
+use tcpls_core::{AddressError, AddressStanding, ConnectionFailure, ConnectionStats, SessionStats};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::{ExportError, OpenError, PathError, SessionError};
@@ -20,7 +20,7 @@ use crate::path_options::PathOptions;
 use crate::path_stats::{PathStats, path_stats};
 use crate::recv_stream::RecvStream;
 use crate::send_stream::SendStream;
-use crate::shared::{Shared, Wait};
+use crate::shared::{Shared, State, Wait};
 
 /// A TCPLS session: many independent streams over one or several TCP connections.
 ///
@@ -102,6 +102,7 @@ impl Session {
     pub async fn open_path(&self, options: &PathOptions) -> Result<Path, PathError> {
         let limit = self.joiner()?.config.transport.handshake_timeout;
         let options = options.resolved(self.handle.addresses.remote)?;
+        options.check(&self.handle.shared)?;
         let tcp = tokio::time::timeout(limit, options.dial())
             .await
             .map_err(|_| PathError::TimedOut(limit))??;
@@ -200,6 +201,38 @@ impl Session {
     /// Every connection that the session has or had, in the order in which they came; at most 256.
     pub fn path_stats(&self) -> Vec<PathStats> {
         self.handle.shared.inspect(path_stats)
+    }
+
+    /// Advertises an address of this side to the peer (draft 5.2.7): a server's as one that clients may
+    /// connect to, a client's as one that it may connect from. At most 256 in a session.
+    ///
+    /// # Errors
+    /// [`AddressError`] when the identifiers of addresses are used up, or the session is over or closing.
+    pub fn advertise(&self, address: SocketAddr) -> Result<AddressId, AddressError> {
+        let advertise = |state: &mut State| state.core.advertise_address(address);
+        self.handle.shared.update(|state, _| advertise(state))
+    }
+
+    /// Withdraws an address that was advertised (draft 5.2.8). Both sides end the connections that use
+    /// it, in order once another connection can take over, and open none any more: a server drains an
+    /// address so. A server's address is one with its port; a client's is all of its ports.
+    ///
+    /// With no other connection after two seconds they end all the same, and the session waits for one
+    /// for its [`orphan_timeout`](crate::SessionConfig::orphan_timeout) (readings ).
+    ///
+    /// # Errors
+    /// [`AddressError`] when it is not advertised, or the session is over or closing.
+    pub fn withdraw(&self, address: SocketAddr) -> Result<(), AddressError> {
+        self.handle.shared.update(|state, now| {
+            let mut result = Err(AddressError::Unknown);
+            // It may be advertised under several identifiers.
+            while let AddressStanding::Advertised(id) = state.core.own_address(address) {
+                state.core.withdraw_address(id)?;
+                result = Ok(());
+            }
+            state.leave_withdrawn(now);
+            result
+        })
     }
 
     /// The addresses for further connections that the peer advertised and did not withdraw (draft

@@ -3,6 +3,7 @@
 //! Nothing under this lock encrypts, decrypts or calls the system: connections take plaintext
 //! records out of it and put plaintext records into it.
 
+mod leaving;
 mod slot;
 mod waiting;
 
@@ -15,16 +16,18 @@ use std::time::Instant;
 use bytes::Bytes;
 use tcpls_core::wire::ConnectionId;
 use tcpls_core::{
-    ConnectionFailure, ConnectionHandle, ConnectionStart, Event, Session as Core, Transmit,
-    TransmitState,
+    AddressStanding, ConnectionFailure, ConnectionHandle, ConnectionStart, Event, Session as Core,
+    Transmit, TransmitState,
 };
 use tokio::sync::broadcast;
 
+use self::leaving::Leaving;
 pub(crate) use self::slot::{Departure, Slot, Socket};
 use self::waiting::Wakeups;
 pub(crate) use self::waiting::{Interest, Wait, Waiting};
 use crate::connection::{ReadEnd, Writer};
 use crate::follow::{Inbox, News};
+use crate::io::Addresses;
 use crate::path::PathEvent;
 use crate::path_stats::History;
 use crate::{ReadError, SessionError, WriteError, clock};
@@ -44,6 +47,7 @@ impl Shared {
                 path_events: None,
                 inbox: Inbox::default(),
                 history: History::default(),
+                leaving: Leaving::default(),
                 tokens_wanted: 0,
                 timer: None,
                 armed: None,
@@ -59,7 +63,7 @@ impl Shared {
         let mut wakeups = Wakeups::default();
         let mut state = self.lock();
         let result = change(&mut state, now);
-        state.settle(&mut wakeups);
+        state.settle(&mut wakeups, now);
         drop(state);
         wakeups.deliver(self);
         result
@@ -157,6 +161,7 @@ pub(crate) struct State {
     /// Who watches connections come and go, once somebody asked.
     path_events: Option<broadcast::Sender<PathEvent>>,
     pub(crate) history: History,
+    pub(crate) leaving: Leaving,
     /// What the task hears that follows the paths, at a client.
     pub(crate) inbox: Inbox,
     /// Tokens that the client is to get.
@@ -257,28 +262,49 @@ impl State {
         if self.core.poll_timeout().is_some_and(|(at, _)| at <= now) {
             self.core.handle_timeout(now);
         }
+        self.leaving.handle_timeout(&mut self.core, now);
         self.timer = Some(cx.waker().clone());
-        self.armed = self.core.poll_timeout().map(|(at, _)| at);
+        self.armed = self.next_timeout();
         if self.ended.is_some() && self.connections.is_empty() {
             return Timer::Done;
         }
         Timer::WakeAt(self.armed)
     }
 
+    fn next_timeout(&self) -> Option<Instant> {
+        let core = self.core.poll_timeout().map(|(at, _)| at);
+        [core, self.leaving.deadline()].into_iter().flatten().min()
+    }
+
+    /// Ends the connections that use an address that either side withdrew; no other comes in their place
+    /// (draft 5.2.8, reading A-33).
+    pub(crate) fn leave_withdrawn(&mut self, now: Instant) {
+        let withdrawn = |standing| matches!(standing, AddressStanding::Withdrawn(_));
+        for (connection, slot) in &mut self.connections {
+            let Addresses { local, remote } = slot.addresses;
+            if remote.is_some_and(|remote| withdrawn(self.core.peer_address(remote)))
+                || local.is_some_and(|local| withdrawn(self.core.own_address(local)))
+            {
+                slot.departure = Departure::LetGo;
+                self.leaving.add(&mut self.core, *connection, now);
+            }
+        }
+    }
+
     /// Turns what happened in the state machine into wake-ups.
-    fn settle(&mut self, wakeups: &mut Wakeups) {
+    fn settle(&mut self, wakeups: &mut Wakeups, now: Instant) {
         while let Some(event) = self.core.poll_event() {
-            self.on_event(event, wakeups);
+            self.on_event(event, wakeups, now);
         }
         wakeups.tasks.extend(self.inbox.take_waker());
-        let next = self.core.poll_timeout().map(|(at, _)| at);
+        let next = self.next_timeout();
         if next.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {
             self.armed = next;
             wakeups.tasks.extend(self.timer.take());
         }
     }
 
-    fn on_event(&mut self, event: Event, wakeups: &mut Wakeups) {
+    fn on_event(&mut self, event: Event, wakeups: &mut Wakeups, now: Instant) {
         match event {
             Event::StreamIncoming => self.waiting.wake(Wait::Accept, wakeups),
             Event::StreamsAvailable => self.waiting.wake(Wait::Open, wakeups),
@@ -308,6 +334,8 @@ impl State {
             Event::ConnectionEstablished(connection) => {
                 self.tell_path(connection, |id| PathEvent::Established { id });
                 self.inbox.stir();
+                self.leave_withdrawn(now);
+                self.leaving.go_on(&mut self.core, now);
                 self.waiting.wake(Wait::Join, wakeups);
             }
             Event::ConnectionClosed {
@@ -329,10 +357,16 @@ impl State {
                 self.tell_path(connection, |id| PathEvent::Recovered { id });
                 self.inbox.stir();
             }
-            Event::PathInfoWanted(_)
-            | Event::PingAcked { .. }
-            | Event::AddressAdded { .. }
-            | Event::AddressRemoved { .. } => {}
+            Event::AddressAdded { address, .. } => {
+                self.tell(PathEvent::AddressAdded { address });
+                self.inbox.tell(News::Advertised(address));
+            }
+            Event::AddressRemoved { address, .. } => {
+                self.tell(PathEvent::AddressRemoved { address });
+                self.leave_withdrawn(now);
+                self.inbox.tell(News::Withdrawn);
+            }
+            Event::PathInfoWanted(_) | Event::PingAcked { .. } => {}
         }
     }
 
@@ -371,9 +405,15 @@ impl State {
         connection: ConnectionHandle,
         event: impl FnOnce(ConnectionId) -> PathEvent,
     ) {
-        if let (Some(events), Some(id)) = (&self.path_events, self.core.connection_id(connection)) {
+        if let Some(id) = self.core.connection_id(connection) {
+            self.tell(event(id));
+        }
+    }
+
+    fn tell(&self, event: PathEvent) {
+        if let Some(events) = &self.path_events {
             // Nobody need listen.
-            let _listeners = events.send(event(id));
+            let _listeners = events.send(event);
         }
     }
 }

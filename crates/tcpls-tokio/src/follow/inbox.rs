@@ -1,6 +1,6 @@
 //! What the session's state tells the task that follows its paths.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll, Waker};
 
 use tcpls_core::ConnectionHandle;
@@ -18,6 +18,10 @@ pub(crate) enum News {
         local: Option<IpAddr>,
         options: PathOptions,
     },
+    /// The server advertised an address.
+    Advertised(SocketAddr),
+    /// The server withdrew an address.
+    Withdrawn,
     /// These local addresses became usable.
     Came(Vec<LocalAddress>),
 }

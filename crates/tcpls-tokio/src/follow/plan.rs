@@ -1,11 +1,12 @@
 //! Which paths to try next, and when: no socket, no clock.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use tcpls_core::ConnectionHandle;
 
 use super::budget::Budget;
+use super::policy::AdvertisedAddresses;
 use crate::path_options::PathOptions;
 
 /// Paths that a session could have and has not, and what was tried to get them.
@@ -16,6 +17,8 @@ pub(crate) struct Plan {
     budget: Budget,
     /// Since when no connection is usable.
     cut_off: Option<Instant>,
+    /// Where connections go.
+    connected: Vec<SocketAddr>,
 }
 
 /// Which place; never used twice.
@@ -50,6 +53,8 @@ pub(crate) enum Origin {
     Lost(ConnectionHandle, Option<IpAddr>),
     /// This connection is there and silent: tried while no other is usable.
     Suspect(ConnectionHandle, Option<IpAddr>),
+    /// The server advertised its address: tried while no connection is usable, or none goes there.
+    Advertised(AdvertisedAddresses),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +64,14 @@ enum Trying {
 }
 
 impl Place {
+    fn is_advertised(&self) -> bool {
+        matches!(self.origin, Origin::Advertised(_))
+    }
+
+    fn goes_to(&self, address: SocketAddr) -> bool {
+        self.options.remote_address() == Some(address)
+    }
+
     /// How long a join may take, on a path where connecting TCP took this long: not long at first, because
     /// the path may have broken just now.
     pub(crate) fn patience(&self, dial: Duration) -> Duration {
@@ -72,6 +85,10 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(1);
 const LONGEST_JOIN_PATIENCE: Duration = Duration::from_secs(6);
 /// Places at a time. More than this many connections are not re-joined.
 const PLACES: usize = 64;
+/// Advertised addresses that are remembered.
+const ADVERTISED: usize = 8;
+/// Attempts at a time to get to advertised addresses.
+const ADVERTISED_ATTEMPTS: usize = 2;
 /// Attempts at a time.
 const ATTEMPTS: usize = 8;
 /// From one attempt to the next while no connection is usable.
@@ -94,6 +111,7 @@ impl Plan {
             next_id: 0,
             budget: Budget::new(now),
             cut_off: None,
+            connected: Vec::new(),
         }
     }
 
@@ -107,6 +125,11 @@ impl Plan {
                 place.next = now;
             }
         }
+    }
+
+    /// Says where connections go.
+    pub(crate) fn set_connected(&mut self, connected: Vec<SocketAddr>) {
+        self.connected = connected;
     }
 
     /// A connection failed. An attempt that began while it was suspect goes on.
@@ -129,7 +152,7 @@ impl Plan {
     pub(crate) fn set_suspects(&mut self, suspects: Vec<Suspect>, now: Instant) {
         self.places.retain(|place| match place.origin {
             Origin::Suspect(connection, _) => suspects.iter().any(|(c, ..)| *c == connection),
-            Origin::Lost(..) => true,
+            Origin::Lost(..) | Origin::Advertised(_) => true,
         });
         for (connection, local, options) in suspects {
             let origin = Origin::Suspect(connection, local);
@@ -137,6 +160,25 @@ impl Plan {
                 self.add(options, origin, now);
             }
         }
+    }
+
+    /// The server advertised an address that may be connected to.
+    pub(crate) fn on_advertised(
+        &mut self,
+        address: SocketAddr,
+        policy: AdvertisedAddresses,
+        now: Instant,
+    ) {
+        let mut known = self.places.iter().filter(|place| place.is_advertised());
+        if known.clone().count() < ADVERTISED && !known.any(|place| place.goes_to(address)) {
+            self.add(PathOptions::to(address), Origin::Advertised(policy), now);
+        }
+    }
+
+    /// Keeps the places whose address fulfils `allowed`.
+    pub(crate) fn retain(&mut self, allowed: impl Fn(SocketAddr) -> bool) {
+        self.places
+            .retain(|place| place.options.remote_address().is_none_or(&allowed));
     }
 
     /// Local addresses became usable: what may need them is tried at once.
@@ -194,7 +236,16 @@ impl Plan {
     /// The path is there again.
     pub(crate) fn on_joined(&mut self, id: PlaceId, now: Instant) {
         self.budget.take(now);
-        self.forget(id);
+        match self.get_mut(id) {
+            // It stays advertised.
+            Some(place) if place.is_advertised() => {
+                place.trying = Trying::No;
+                place.unreached = 0;
+                place.unjoined = 0;
+                place.next = now + JOIN_PAUSE;
+            }
+            _ => self.forget(id),
+        }
     }
 
     /// Whether there still is such a place.
@@ -218,7 +269,7 @@ impl Plan {
         let allowed = self.budget.next(now);
         self.places
             .iter()
-            .filter(|place| self.is_open(place) && self.has_room())
+            .filter(|place| self.is_open(place) && self.has_room(place))
             .map(|place| match self.cut_off {
                 Some(_) => place.next,
                 None => place.next.max(allowed),
@@ -232,7 +283,7 @@ impl Plan {
         }
         self.places
             .iter()
-            .position(|place| place.next <= now && self.is_open(place) && self.has_room())
+            .position(|place| place.next <= now && self.is_open(place) && self.has_room(place))
     }
 
     /// Whether a place is to be tried, when its time comes.
@@ -241,12 +292,28 @@ impl Plan {
             && match place.origin {
                 Origin::Lost(..) => true,
                 Origin::Suspect(..) => self.cut_off.is_some(),
+                Origin::Advertised(policy) => {
+                    let wanted = self.cut_off.is_some() || policy == AdvertisedAddresses::Open;
+                    wanted && !self.is_covered(place)
+                }
             }
     }
 
-    fn has_room(&self) -> bool {
+    /// Whether a connection goes where this place is, or another place stands for one that did.
+    fn is_covered(&self, place: &Place) -> bool {
+        let Some(address) = place.options.remote_address() else {
+            return false;
+        };
+        let other = |other: &Place| !other.is_advertised() && other.goes_to(address);
+        self.connected.contains(&address) || self.places.iter().any(other)
+    }
+
+    fn has_room(&self, place: &Place) -> bool {
         let trying = |place: &&Place| place.trying == Trying::Yes;
-        self.places.iter().filter(trying).count() < ATTEMPTS
+        let attempts = self.places.iter().filter(trying);
+        let advertised = attempts.clone().filter(|place| place.is_advertised());
+        attempts.count() < ATTEMPTS
+            && (!place.is_advertised() || advertised.count() < ADVERTISED_ATTEMPTS)
     }
 
     fn add(&mut self, options: PathOptions, origin: Origin, now: Instant) {
@@ -408,6 +475,69 @@ mod tests {
         now += SPACING;
         plan.set_suspects(Vec::new(), now);
         assert!(!plan.has(third.id), "it recovered");
+    }
+
+    /// R51, A-32: of a server's many addresses eight are remembered, and two at a time are tried; the
+    /// others get their turn. None twice.
+    #[test]
+    fn few_advertised_addresses_are_tried() {
+        let now = crate::clock::now();
+        let mut plan = Plan::new(now);
+        plan.set_usable(1, now);
+        let address = |last| SocketAddr::from(([192, 0, 2, last], 443));
+        for last in (0..=255).chain(0..=255) {
+            plan.on_advertised(address(last), AdvertisedAddresses::WhenNeeded, now);
+        }
+        assert!(plan.begin(now).is_none(), "another connection works");
+        plan.set_usable(0, now);
+        let mut tried = Vec::new();
+        for _ in 0..4 {
+            let [first, second] = [plan.begin(now), plan.begin(now)].map(Option::unwrap);
+            assert!(plan.begin(now).is_none());
+            for place in [first, second] {
+                plan.on_unreached(place.id, now);
+                tried.extend(place.options.remote_address());
+            }
+        }
+        assert_eq!(tried, (0..8).map(address).collect::<Vec<_>>());
+        assert!(plan.begin(now).is_none());
+    }
+
+    /// R52: nothing is tried any more that was withdrawn, advertised or not.
+    #[test]
+    fn withdrawn_addresses_are_forgotten() {
+        let (mut plan, id, now) = lost();
+        plan.on_unreached(id, now);
+        let [first, second] = [1, 2].map(|last| SocketAddr::from(([192, 0, 2, last], 443)));
+        plan.on_lost(connection(1), None, PathOptions::to(first), now);
+        plan.on_advertised(first, AdvertisedAddresses::Open, now);
+        plan.on_advertised(second, AdvertisedAddresses::Open, now);
+        plan.retain(|address| address != first);
+        assert_eq!(plan.begin(now).unwrap().options, PathOptions::to(second));
+        assert!(plan.begin(now).is_none());
+        assert!(plan.has(id));
+    }
+
+    /// R51: an address that is to be used always is connected to once, and again when that connection
+    /// is gone.
+    #[test]
+    fn an_advertised_address_is_connected_to_once() {
+        let now = crate::clock::now();
+        let mut plan = Plan::new(now);
+        plan.set_usable(1, now);
+        let address = SocketAddr::from(([192, 0, 2, 1], 443));
+        plan.on_advertised(address, AdvertisedAddresses::Open, now);
+        let place = plan.begin(now).unwrap();
+        plan.on_joined(place.id, now);
+        plan.set_connected(vec![address]);
+        assert_eq!(plan.next(now), None);
+        plan.set_connected(Vec::new());
+        plan.on_lost(connection(0), None, PathOptions::to(address), now);
+        assert!(plan.begin(now).is_some());
+        assert!(
+            plan.begin(now + JOIN_PAUSE).is_none(),
+            "one stands for both"
+        );
     }
 
     /// an address that comes ends the pauses of the paths that may need it.

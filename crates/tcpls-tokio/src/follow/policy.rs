@@ -16,3 +16,17 @@ pub enum FollowPaths {
     #[default]
     Keep,
 }
+
+/// What a client does with the addresses that its server advertises (draft 5.2.7). It remembers eight of
+/// those that its [`AddressFilter`](crate::AddressFilter) allows, and connects to two at a time at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AdvertisedAddresses {
+    /// It leaves them to the application.
+    Ignore,
+    /// It connects to them while no connection of the session is usable. The default.
+    #[default]
+    WhenNeeded,
+    /// It connects to each of them, and again when that connection fails.
+    Open,
+}

@@ -8,6 +8,7 @@
     reason = "a scenario that cannot go on shall say where; near and far, send and sent come in pairs"
 )]
 
+mod addresses;
 mod cancel_safety;
 mod common;
 mod ending;
