@@ -54,6 +54,22 @@ impl Findings {
             Outcome::Pass(note)
         }
     }
+
+    /// Replaces the values of figure `share` by those of figure `whole`, divided by what `base` makes
+    /// of plain TLS's median.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn divide(&mut self, share: usize, whole: usize, base: impl Fn(f64) -> f64) {
+        let Some(whole) = self.figures.get(whole).cloned() else {
+            return;
+        };
+        let (Some(share), Some(tls)) = (self.figures.get_mut(share), median(&whole.tls)) else {
+            return;
+        };
+        let divided = |values: &[f64]| values.iter().map(|value| value / base(tls)).collect();
+        share.ours = divided(&whole.ours);
+        share.mptcp = divided(&whole.mptcp);
+        share.tls.clear();
+    }
 }
 
 impl From<String> for Findings {

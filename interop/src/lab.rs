@@ -17,9 +17,11 @@ mod relay;
 #[cfg(target_os = "linux")]
 pub(crate) mod trial;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
@@ -37,11 +39,14 @@ pub(crate) struct Lab {
     /// Which set of rows runs.
     pub(crate) pace: Pace,
     scratch: TempDir,
+    /// Where the agents' own words are kept, if somewhere.
+    trace: Option<PathBuf>,
+    trials: AtomicU32,
 }
 
 impl Lab {
     /// Makes certificates and looks at the machine.
-    pub(crate) fn new(pace: Pace) -> Result<Arc<Self>> {
+    pub(crate) fn new(pace: Pace, trace: Option<PathBuf>) -> Result<Arc<Self>> {
         let scratch = TempDir::with_prefix("tcpls-interop").context("no scratch directory")?;
         let authority = Authority::new(scratch.path())?;
         Ok(Arc::new(Self {
@@ -49,12 +54,28 @@ impl Lab {
             openssl: openssl_version(),
             pace,
             scratch,
+            trace,
+            trials: AtomicU32::new(0),
         }))
     }
 
     /// A path for a file of the row called `name`.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory().join(name)
+    }
+
+    /// Numbers the next trial.
+    pub(crate) fn next_trial(&self) -> u32 {
+        self.trials.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The file that keeps what is called `name`, if anything is kept.
+    pub(crate) fn trace(&self, name: &str) -> Result<Option<File>> {
+        let Some(directory) = &self.trace else {
+            return Ok(None);
+        };
+        std::fs::create_dir_all(directory)?;
+        Ok(Some(File::create(directory.join(name))?))
     }
 
     /// Skips the row unless there is an `openssl` program.

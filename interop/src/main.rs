@@ -15,6 +15,7 @@ mod authority;
 mod figures;
 mod frames;
 mod lab;
+mod markdown;
 mod ours;
 mod peers;
 mod report;
@@ -42,9 +43,15 @@ struct Arguments {
     /// Write the table to this file as JSON, too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the table to this file as Markdown, too.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
     /// Run only the rows whose name contains this.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// Keep what the agents of the lab say in this directory, a file each.
+    #[arg(long, value_name = "DIRECTORY")]
+    trace: Option<PathBuf>,
     /// Print the names of the rows and run none.
     #[arg(long)]
     list: bool,
@@ -84,7 +91,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     } else {
         Pace::Full
     };
-    let lab = Lab::new(pace).context("cannot prepare")?;
+    let lab = Lab::new(pace, arguments.trace.clone()).context("cannot prepare")?;
     #[cfg(target_os = "linux")]
     lab::namespaces::watch_for_the_end()?;
     let chosen: Vec<Scenario> = scenarios::all()
@@ -110,6 +117,10 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         let file =
             File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
         serde_json::to_writer_pretty(file, &report)?;
+    }
+    if let Some(path) = &arguments.markdown {
+        let text = report.markdown()?;
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(report.is_clean())
 }

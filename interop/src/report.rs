@@ -9,6 +9,8 @@ use crate::lab::Lab;
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     openssl: Option<String>,
+    /// What the figures depend on.
+    machine: String,
     #[serde(skip)]
     name_width: usize,
     rows: Vec<Row>,
@@ -50,6 +52,7 @@ impl Report {
         );
         Self {
             openssl: lab.openssl.clone(),
+            machine: machine(),
             name_width,
             rows: Vec::new(),
         }
@@ -100,6 +103,13 @@ impl Report {
         );
     }
 
+    /// The table as a document.
+    pub(crate) fn markdown(&self) -> Result<String, std::fmt::Error> {
+        let openssl = self.openssl.as_deref().unwrap_or("no OpenSSL");
+        let conditions = format!("{}; {openssl}.", self.machine);
+        crate::markdown::document(&self.rows, &conditions)
+    }
+
     /// Whether no row failed.
     pub(crate) fn is_clean(&self) -> bool {
         !self
@@ -107,6 +117,19 @@ impl Report {
             .iter()
             .any(|row| matches!(row.outcome, Outcome::Fail(_)))
     }
+}
+
+/// The system, its cores, and how this program was built.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let build = if cfg!(debug_assertions) {
+        "debug build"
+    } else {
+        "release build"
+    };
+    let system = std::env::consts::OS;
+    format!("{system} {}, {cores} cores, {build}", release.trim())
 }
 
 #[cfg(test)]
@@ -128,6 +151,7 @@ mod tests {
     fn report(outcome: Outcome) -> Report {
         Report {
             openssl: None,
+            machine: String::new(),
             name_width: 0,
             rows: vec![row(outcome)],
         }

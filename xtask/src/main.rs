@@ -48,7 +48,8 @@ enum Command {
     },
     /// Run our endpoints against other implementations, over loopback.
     Interop {
-        /// Passed on to the scenarios: `--quick`, `--json FILE`, `--only NAME`, `--list`.
+        /// Passed on to the scenarios: `--quick`, `--json FILE`, `--markdown FILE`, `--only NAME`,
+        /// `--trace DIRECTORY`, `--list`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },

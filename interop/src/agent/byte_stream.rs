@@ -45,7 +45,9 @@ pub(super) async fn client(
     match commands.next().await? {
         Command::Go => {}
         Command::End => return Ok(()),
-        command @ Command::OpenPath { .. } => bail!("{command:?} needs a session"),
+        command @ (Command::OpenPath { .. } | Command::KeepPath { .. }) => {
+            bail!("{command:?} needs a session")
+        }
     }
     transfer(setup, stream, Origin::Client, commands).await
 }

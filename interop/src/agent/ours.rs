@@ -24,6 +24,12 @@ use crate::lab::clock::Moment;
 /// How long the end of a session may take.
 const GOODBYE: Duration = Duration::from_secs(5);
 
+/// How long an attempt to open a path may take where more follow.
+const ATTEMPT: Duration = Duration::from_millis(500);
+
+/// Between such attempts.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// Connects, opens paths and transfers as told, until told to end.
 pub(super) async fn client(
     setup: &Setup,
@@ -53,6 +59,9 @@ pub(super) async fn client(
                 Command::Go => start(&session, setup, &mut transfers).await?,
                 Command::OpenPath { remote, local } => {
                     tokio::spawn(open_path(session.clone(), remote, local));
+                }
+                Command::KeepPath { remote, local } => {
+                    tokio::spawn(keep_path(session.clone(), remote, local));
                 }
                 Command::End => break Ok(()),
             },
@@ -151,6 +160,24 @@ async fn open_path(session: Session, remote: SocketAddr, local: IpAddr) {
         at: Moment::now(),
         failure: opened.err().map(|error| error.to_string()),
     });
+}
+
+/// Opens a path as soon as that works.
+async fn keep_path(session: Session, remote: SocketAddr, local: IpAddr) {
+    let mut options = PathOptions::new();
+    options.remote(remote).local(local);
+    while session.close_reason().is_none() {
+        let attempt = tokio::time::timeout(ATTEMPT, session.open_path(&options)).await;
+        if let Ok(Ok(_)) = attempt {
+            tell(&Event::PathOpened {
+                at: Moment::now(),
+                failure: None,
+            });
+            return;
+        }
+        tell(&Event::Note(format!("no path to {remote}: {attempt:?}")));
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// Tells of paths that come and go.

@@ -84,6 +84,13 @@ pub(crate) enum Command {
         /// Where from.
         local: IpAddr,
     },
+    /// As [`OpenPath`](Self::OpenPath), again and again until it works once.
+    KeepPath {
+        /// Where to.
+        remote: SocketAddr,
+        /// Where from.
+        local: IpAddr,
+    },
     /// Close everything and end.
     End,
 }

@@ -1,6 +1,8 @@
 //! An agent as the orchestrator sees it: started, told, listened to, and killed at the latest when
 //! dropped.
 
+use std::fs::File;
+use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -34,6 +36,7 @@ impl Agent {
         name: &'static str,
         namespace: &Namespace,
         setup: &Setup,
+        trace: Option<File>,
     ) -> Result<Self> {
         let mut child = Command::new("/proc/self/exe")
             .args([agent::ARGUMENT, namespace.name()])
@@ -45,7 +48,7 @@ impl Agent {
         let input = child.stdin.take().context("an agent without input")?;
         let output = child.stdout.take().context("an agent without output")?;
         let (sender, events) = mpsc::unbounded_channel();
-        tokio::spawn(listen(output, sender));
+        tokio::spawn(listen(output, sender, trace));
         let mut agent = Self {
             name,
             child,
@@ -113,9 +116,17 @@ impl Agent {
     }
 }
 
-async fn listen(output: ChildStdout, sender: mpsc::UnboundedSender<Event>) {
+async fn listen(
+    output: ChildStdout,
+    sender: mpsc::UnboundedSender<Event>,
+    mut trace: Option<File>,
+) {
     let mut lines = BufReader::new(output).lines();
     while let Ok(Some(line)) = lines.next_line().await {
+        if let Some(trace) = &mut trace {
+            // A trace is for looking at; a full disk does not fail a row.
+            let _incomplete = writeln!(trace, "{line}");
+        }
         let event = serde_json::from_str(&line)
             .unwrap_or_else(|error| Event::Failed(format!("`{line}`: {error}")));
         if sender.send(event).is_err() {

@@ -21,7 +21,7 @@ const PORT: u16 = 4433;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a whole transfer may take.
-const LONG: Duration = Duration::from_secs(40);
+const LONG: Duration = Duration::from_secs(60);
 
 /// What is transferred by whom.
 #[derive(Debug, Clone)]
@@ -86,14 +86,18 @@ impl<'a> Trial<'a> {
             address: any,
             identity,
         };
-        let mut server = Agent::start("server", &network.server, &setup(role)).await?;
+        let number = lab.next_trial();
+        let trace = |end| lab.trace(&format!("{number:03}-{:?}-{end}.jsonl", plan.kind));
+        let mut server =
+            Agent::start("server", &network.server, &setup(role), trace("server")?).await?;
         let listening = |event: &Event| matches!(event, Event::Listening(_)).then_some(());
         server.wait_for("server", PATIENCE, listening).await?;
         let role = Role::Client {
             remote: SocketAddr::new(server_address(first, Family::V4), PORT),
             root_file: lab.authority.root_file.clone(),
         };
-        let mut client = Agent::start("client", &network.client, &setup(role)).await?;
+        let mut client =
+            Agent::start("client", &network.client, &setup(role), trace("client")?).await?;
         let connected = |event: &Event| matches!(event, Event::Connected { .. }).then_some(());
         client.wait_for("handshake", PATIENCE, connected).await?;
         let mut trial = Self {
@@ -140,6 +144,21 @@ impl<'a> Trial<'a> {
                 self.network.client.ip(&[endpoint(path)])?;
                 self.wait_for_subflow(path).await
             }
+            Kind::Tls => Ok(()),
+        }
+    }
+
+    /// Asks for one more path, which may be there at some time.
+    pub(crate) async fn offer_path(&mut self, path: u8) -> Result<()> {
+        match self.kind {
+            Kind::Ours => {
+                let command = Command::KeepPath {
+                    remote: SocketAddr::new(server_address(path, Family::V4), PORT),
+                    local: client_address(path, Family::V4),
+                };
+                self.client.say(&command).await
+            }
+            Kind::Mptcp => self.network.client.ip(&[endpoint(path)]),
             Kind::Tls => Ok(()),
         }
     }

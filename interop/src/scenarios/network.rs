@@ -1,10 +1,12 @@
 //! Rows in the lab of network namespaces: faults, several paths, and the kernel's Multipath TCP as the
 //! peer to beat.
 
+mod aggregation;
 mod compare;
 mod faults;
 mod limits;
 mod lines;
+mod outages;
 
 use crate::scenario::Scenario;
 
@@ -18,5 +20,7 @@ const CONGESTION_CONTROL: &str = "cubic";
 pub(super) fn rows() -> Vec<Scenario> {
     let mut rows = lines::rows();
     rows.extend(faults::rows());
+    rows.extend(outages::rows());
+    rows.extend(aggregation::rows());
     rows
 }

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::agent::protocol::Kind;
+use super::CONGESTION_CONTROL;
+use crate::agent::protocol::{Kind, Transfer};
 use crate::figures::{Figure, Findings};
 use crate::lab::Lab;
+use crate::lab::trial::{Direction, Plan};
 use crate::scenario::{Pace, Skip};
 
-/// How often the full run measures each.
-const REPEATS: usize = 3;
-
-/// Runs `measure` for each of `kinds` in turn, several times in the full run, and adds its values to
+/// Runs `measure` for each of `kinds` in turn, `repeats` times in the full run, and adds its values to
 /// `figures`. One of ours that fails is not repeated.
 ///
 /// Only our own failure is one; what the others could not do is a note.
@@ -21,6 +21,7 @@ pub(super) async fn compare<F>(
     lab: Arc<Lab>,
     figures: Vec<Figure>,
     kinds: &[Kind],
+    repeats: usize,
     measure: impl Fn(Arc<Lab>, Kind) -> F,
 ) -> Result<Findings>
 where
@@ -28,7 +29,7 @@ where
 {
     let repeats = match lab.pace {
         Pace::Quick => 1,
-        Pace::Full => REPEATS,
+        Pace::Full => repeats,
     };
     let mut kinds = kinds.to_vec();
     let mut findings = Findings {
@@ -62,4 +63,29 @@ where
     }
     findings.note = notes.into_iter().collect::<Vec<_>>().join("; ");
     Ok(findings)
+}
+
+/// A plan for one stream that carries `bytes` in each of `directions`.
+pub(super) fn plan(kind: Kind, paths: &[u8], directions: &[Direction], bytes: u64) -> Plan {
+    let length = |direction| {
+        if directions.contains(&direction) {
+            bytes
+        } else {
+            0
+        }
+    };
+    Plan {
+        kind,
+        congestion_control: CONGESTION_CONTROL.to_owned(),
+        paths: paths.to_vec(),
+        streams: vec![Transfer {
+            upload: length(Direction::Upload),
+            download: length(Direction::Download),
+        }],
+    }
+}
+
+/// In ms.
+pub(super) fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::compare::compare;
-use super::{CONGESTION_CONTROL, PEER, limits};
-use crate::agent::protocol::{Kind, Transfer};
+use super::compare::{compare, milliseconds, plan};
+use super::{PEER, limits};
+use crate::agent::protocol::Kind;
 use crate::figures::{Figure, Findings, Limit};
 use crate::lab::Lab;
 use crate::lab::clock::Moment;
 use crate::lab::network::{Network, Quality};
-use crate::lab::trial::{Direction, Plan, Trial};
+use crate::lab::trial::{Direction, Trial};
 use crate::scenario::Scenario;
 
 /// Bytes each way.
@@ -94,7 +94,7 @@ async fn row(lab: Arc<Lab>, fault: Fault, directions: &'static [Direction]) -> R
         Figure::new("goodput", "Mbit/s", None),
     ];
     let measure = |lab, kind| measure(lab, fault, directions, kind);
-    compare(lab, figures, &[Kind::Ours, Kind::Mptcp], measure).await
+    compare(lab, figures, &[Kind::Ours, Kind::Mptcp], 3, measure).await
 }
 
 async fn measure(
@@ -104,22 +104,7 @@ async fn measure(
     kind: Kind,
 ) -> Result<Vec<f64>> {
     let network = Network::new(&[Quality::new(50, 20); 2])?;
-    let bytes = |direction| {
-        if directions.contains(&direction) {
-            LENGTH
-        } else {
-            0
-        }
-    };
-    let plan = Plan {
-        kind,
-        congestion_control: CONGESTION_CONTROL.to_owned(),
-        paths: fault.paths.to_vec(),
-        streams: vec![Transfer {
-            upload: bytes(Direction::Upload),
-            download: bytes(Direction::Download),
-        }],
-    };
+    let plan = plan(kind, fault.paths, directions, LENGTH);
     let mut trial = Trial::start(&lab, &network, &plan).await?;
     let begun = trial.go().await?;
     for direction in directions {
@@ -133,11 +118,8 @@ async fn measure(
         let arrivals = outcome.arrivals(0, *direction)?;
         let settled = begun.after(Duration::from_millis(300));
         let values = [
-            arrivals
-                .longest_gap(struck, struck.after(AFTERMATH))
-                .as_secs_f64()
-                * 1e3,
-            arrivals.longest_gap(settled, struck).as_secs_f64() * 1e3,
+            milliseconds(arrivals.longest_gap(struck, struck.after(AFTERMATH))),
+            milliseconds(arrivals.longest_gap(settled, struck)),
             arrivals.total().as_secs_f64(),
             arrivals.goodput() / 1e6,
         ];

@@ -1,5 +1,7 @@
 //! The numbers to reach, and which of them already decide about their rows.
 
+use std::time::Duration;
+
 use crate::figures::{Limit, Rigour};
 
 /// A path of the lab has the round trip that was asked for, in ms.
@@ -19,3 +21,20 @@ pub(super) const HOLE_STALL: Limit = Limit::at_most(200.0, Rigour::Watched);
 
 /// Longest stall after an interface goes down, in ms.
 pub(super) const LINK_STALL: Limit = Limit::at_most(200.0, Rigour::Watched);
+
+/// 60 MiB over one open path of several, as a multiple of the time over one that stays open.
+pub(super) const ROTATION: Limit = Limit::at_most(1.1, Rigour::Watched);
+
+/// From the end of an outage of all paths to the next data, in s.
+pub(super) const OUTAGE: Limit = Limit::at_most(1.1, Rigour::Watched);
+
+/// Two equal paths, as a share of twice what plain TLS gets of one.
+pub(super) const AGGREGATION: Limit = Limit::at_least(0.95, Rigour::Watched);
+
+/// Two unequal paths, as a share of what plain TLS gets of the better one.
+pub(super) const RATIO: Limit = Limit::at_least(0.95, Rigour::Watched);
+
+/// The shapes of the kernel's test of simultaneous flows.
+pub(super) fn flows(time: Duration) -> Limit {
+    Limit::at_most(time.as_secs_f64(), Rigour::Watched)
+}

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
+use super::compare::plan;
 use super::{CONGESTION_CONTROL, PEER, limits};
-use crate::agent::protocol::{Kind, Transfer};
+use crate::agent::protocol::Kind;
 use crate::figures::{Figure, Findings, Limit, Rigour};
 use crate::lab::Lab;
 use crate::lab::network::{Family, Network, Quality, Way};
-use crate::lab::trial::{Direction, Plan, Trial};
+use crate::lab::trial::{Direction, Trial};
 use crate::scenario::Scenario;
 
 /// The rows of this module.
@@ -45,7 +46,7 @@ async fn lines(lab: Arc<Lab>) -> Result<Findings> {
     for (path, megabits, bytes) in [(1, 25.0, 9_000_000), (2, 50.0, 20_000_000)] {
         let limit = Limit::at_least(megabits * limits::LINE_SHARE, Rigour::Enforced);
         let mut figure = Figure::new(format!("goodput of {megabits}"), "Mbit/s", Some(limit));
-        let plan = plan(path, bytes);
+        let plan = plan(Kind::Tls, &[path], &[Direction::Download], bytes);
         let mut trial = Trial::start(&lab, &network, &plan).await?;
         trial.go().await?;
         let outcome = trial.finish().await?;
@@ -72,7 +73,7 @@ async fn weather(lab: Arc<Lab>) -> Result<String> {
         conditions.set_loss(2_000);
         conditions.set_corruption(2_000);
     })?;
-    let plan = plan(1, 4_000_000);
+    let plan = plan(Kind::Tls, &[1], &[Direction::Download], 4_000_000);
     let mut trial = Trial::start(&lab, &network, &plan).await?;
     trial.go().await?;
     trial.arrived(Direction::Download, 1_000_000).await?;
@@ -96,16 +97,4 @@ async fn weather(lab: Arc<Lab>) -> Result<String> {
     ensure!(carried > arrivals.bytes, "{carried} bytes under way");
     ensure!(dropped > 0, "nothing was lost");
     Ok(format!("{dropped} frames lost, {carried} bytes carried"))
-}
-
-fn plan(path: u8, download: u64) -> Plan {
-    Plan {
-        kind: Kind::Tls,
-        congestion_control: CONGESTION_CONTROL.to_owned(),
-        paths: vec![path],
-        streams: vec![Transfer {
-            upload: 0,
-            download,
-        }],
-    }
 }

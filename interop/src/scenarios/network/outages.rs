@@ -1,0 +1,136 @@
+//! Paths that go and come back: one open at a time, or none for a while.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::compare::{compare, plan};
+use super::{PEER, limits};
+use crate::agent::protocol::Kind;
+use crate::figures::{Figure, Findings};
+use crate::lab::Lab;
+use crate::lab::clock::Moment;
+use crate::lab::network::{Network, Quality};
+use crate::lab::trial::{Direction, Trial};
+use crate::scenario::Scenario;
+
+/// Bytes that rotate: 60 MiB.
+const LENGTH: u64 = 60 << 20;
+
+/// How long a path stays open.
+const TURN: Duration = Duration::from_secs(5);
+
+/// How long nothing gets through.
+const OUTAGE: Duration = Duration::from_secs(10);
+
+/// The rows of this module.
+pub(super) fn rows() -> Vec<Scenario> {
+    let mut rows = Vec::new();
+    for (direction, word) in [
+        (Direction::Download, "download"),
+        (Direction::Upload, "upload"),
+    ] {
+        for paths in [2, 4] {
+            let checked =
+                format!("25 Mbit/s, one of {paths} paths open, another every 5 s, 60 MiB {word}");
+            let row = Scenario::new(
+                format!("lab-rotation-{paths}-{word}"),
+                PEER,
+                checked,
+                move |lab| rotation(lab, paths, direction),
+            );
+            rows.push(row.full_only().within(Duration::from_secs(300)));
+        }
+        let row = Scenario::new(
+            format!("lab-outage-{word}"),
+            PEER,
+            format!("2 x 25 Mbit/s, both paths holes for 10 s, {word}"),
+            move |lab| outage(lab, direction),
+        );
+        rows.push(row.full_only().within(Duration::from_secs(300)));
+    }
+    rows
+}
+
+async fn rotation(lab: Arc<Lab>, paths: u8, direction: Direction) -> Result<Findings> {
+    let figures = vec![
+        Figure::new(
+            "times the same at single-path goodput",
+            "",
+            Some(limits::ROTATION),
+        ),
+        Figure::new("total time", "s", None),
+    ];
+    let measure = move |lab, kind| rotate(lab, paths, direction, kind);
+    let kinds = [Kind::Tls, Kind::Ours, Kind::Mptcp];
+    let mut findings = compare(lab, figures, &kinds, 1, measure).await?;
+    findings.divide(0, 1, |tls| tls);
+    Ok(findings)
+}
+
+/// Plain TLS stays on one path that is always open.
+async fn rotate(lab: Arc<Lab>, paths: u8, direction: Direction, kind: Kind) -> Result<Vec<f64>> {
+    let network = Network::new(&vec![Quality::new(25, 20); usize::from(paths)])?;
+    let plan = plan(kind, &[1], &[direction], LENGTH);
+    let mut trial = Trial::start(&lab, &network, &plan).await?;
+    if kind != Kind::Tls {
+        for path in 2..=paths {
+            network.cut(path)?;
+        }
+        for path in 2..=paths {
+            trial.offer_path(path).await?;
+        }
+    }
+    trial.go().await?;
+    let finishing = trial.finish();
+    tokio::pin!(finishing);
+    let mut turns = (1..=paths).cycle();
+    let mut open = turns.next().unwrap_or(1);
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut finishing => break outcome?,
+            () = tokio::time::sleep(TURN), if kind != Kind::Tls => {
+                let next = turns.next().unwrap_or(1);
+                network.cut(open)?;
+                network.heal(next)?;
+                open = next;
+            }
+        }
+    };
+    let total = outcome.arrivals(0, direction)?.total();
+    Ok(vec![0.0, total.as_secs_f64()])
+}
+
+async fn outage(lab: Arc<Lab>, direction: Direction) -> Result<Findings> {
+    let figures = vec![
+        Figure::new("data after the paths are back", "s", Some(limits::OUTAGE)),
+        Figure::new("total time", "s", None),
+    ];
+    let measure = move |lab, kind| survive(lab, direction, kind);
+    compare(lab, figures, &[Kind::Ours, Kind::Mptcp], 2, measure).await
+}
+
+async fn survive(lab: Arc<Lab>, direction: Direction, kind: Kind) -> Result<Vec<f64>> {
+    let network = Network::new(&[Quality::new(25, 20); 2])?;
+    let plan = plan(kind, &[1, 2], &[direction], 16_000_000);
+    let mut trial = Trial::start(&lab, &network, &plan).await?;
+    trial.go().await?;
+    trial.arrived(direction, 6_000_000).await?;
+    for path in [1, 2] {
+        network.cut(path)?;
+    }
+    tokio::time::sleep(OUTAGE).await;
+    let back = Moment::now();
+    for path in [1, 2] {
+        network.heal(path)?;
+    }
+    let outcome = trial.finish().await?;
+    let arrivals = outcome.arrivals(0, direction)?;
+    let touching = arrivals
+        .gaps
+        .iter()
+        .find(|gap| gap.begin < back && gap.end > back);
+    let wait = touching.map_or(Duration::ZERO, |gap| gap.end.since(back));
+    Ok(vec![wait.as_secs_f64(), arrivals.total().as_secs_f64()])
+}
