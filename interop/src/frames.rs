@@ -6,6 +6,8 @@
     allow(dead_code, reason = "only the peer on OpenSSL's library reads frames")
 )]
 
+use std::net::{IpAddr, SocketAddr};
+
 use anyhow::{Context, Result, bail};
 
 /// A frame as this peer understands it.
@@ -35,6 +37,30 @@ pub(crate) enum Frame {
         sequence: u8,
         /// What the connection shows.
         value: [u8; 32],
+    },
+    /// A connection that failed.
+    ConnectionReset {
+        /// Which.
+        connection: u32,
+    },
+    /// An address of the sender.
+    NewAddress {
+        /// Its number at the sender.
+        id: u8,
+        /// The address and the port.
+        address: SocketAddr,
+    },
+    /// An address that the sender no longer has.
+    RemoveAddress {
+        /// Its number at the sender.
+        id: u8,
+    },
+    /// Where the next record of the connection goes on; a hint.
+    StreamChange {
+        /// Stream of its first frame.
+        stream: u32,
+        /// Offset of its first frame.
+        offset: u64,
     },
     /// Asks for an acknowledgement.
     Ping,
@@ -78,6 +104,30 @@ pub(crate) fn encode(frames: &[Frame]) -> Result<Vec<u8>> {
             Frame::NewToken { sequence, value } => {
                 record.extend_from_slice(value);
                 record.extend_from_slice(&[*sequence, 5]);
+            }
+            Frame::ConnectionReset { connection } => {
+                record.extend_from_slice(&connection.to_be_bytes());
+                record.push(6);
+            }
+            Frame::NewAddress { id, address } => {
+                record.extend_from_slice(&address.port().to_be_bytes());
+                let version = match address.ip() {
+                    IpAddr::V4(address) => {
+                        record.extend_from_slice(&address.octets());
+                        4
+                    }
+                    IpAddr::V6(address) => {
+                        record.extend_from_slice(&address.octets());
+                        6
+                    }
+                };
+                record.extend_from_slice(&[version, *id, 7]);
+            }
+            Frame::RemoveAddress { id } => record.extend_from_slice(&[*id, 8]),
+            Frame::StreamChange { stream, offset } => {
+                record.extend_from_slice(&stream.to_be_bytes());
+                record.extend_from_slice(&offset.to_be_bytes());
+                record.push(9);
             }
             Frame::Ping => record.push(1),
             Frame::Padding => record.push(0),
@@ -124,6 +174,29 @@ pub(crate) fn decode(record: &[u8]) -> Result<Vec<Frame>> {
                 let &[sequence] = take(&mut rest)?;
                 let value = *take(&mut rest)?;
                 Frame::NewToken { sequence, value }
+            }
+            6 => Frame::ConnectionReset {
+                connection: u32::from_be_bytes(*take(&mut rest)?),
+            },
+            7 => {
+                let &[version, id] = take(&mut rest)?;
+                let ip = match version {
+                    4 => IpAddr::from(*take::<4>(&mut rest)?),
+                    6 => IpAddr::from(*take::<16>(&mut rest)?),
+                    other => bail!("an address of version {other}"),
+                };
+                let port = u16::from_be_bytes(*take(&mut rest)?);
+                let address = SocketAddr::new(ip, port);
+                Frame::NewAddress { id, address }
+            }
+            8 => {
+                let &[id] = take(&mut rest)?;
+                Frame::RemoveAddress { id }
+            }
+            9 => {
+                let offset = u64::from_be_bytes(*take(&mut rest)?);
+                let stream = u32::from_be_bytes(*take(&mut rest)?);
+                Frame::StreamChange { stream, offset }
             }
             other => bail!("a frame of type {other:#04x}, which this peer does not know"),
         });
@@ -179,6 +252,40 @@ mod tests {
         let record = encode(std::slice::from_ref(&token)).unwrap();
         assert_eq!(record, hex(&format!("{} 02 05", "ab".repeat(32))));
         assert_eq!(decode(&record).unwrap(), [token]);
+    }
+
+    /// R51, A-1: written by hand from the draft's figures, that of Stream Change from version 04.
+    #[test]
+    fn frames_of_the_session_have_the_bytes_of_the_draft() {
+        for (frame, expected) in [
+            (Frame::ConnectionReset { connection: 7 }, "00000007 06"),
+            (
+                Frame::NewAddress {
+                    id: 3,
+                    address: "192.0.2.1:443".parse().unwrap(),
+                },
+                "01bb c0000201 04 03 07",
+            ),
+            (
+                Frame::NewAddress {
+                    id: 4,
+                    address: "[2001:db8::1]:80".parse().unwrap(),
+                },
+                "0050 20010db8000000000000000000000001 06 04 07",
+            ),
+            (Frame::RemoveAddress { id: 3 }, "03 08"),
+            (
+                Frame::StreamChange {
+                    stream: 4,
+                    offset: 16,
+                },
+                "00000004 0000000000000010 09",
+            ),
+        ] {
+            let record = encode(std::slice::from_ref(&frame)).unwrap();
+            assert_eq!(record, hex(expected));
+            assert_eq!(decode(&record).unwrap(), [frame]);
+        }
     }
 
     #[test]

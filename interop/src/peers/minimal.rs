@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::frames::{Frame, decode, encode};
 
@@ -52,6 +52,8 @@ pub(crate) struct Minimal<R> {
     theirs: Incoming,
     /// Tokens that a server gave, by their number.
     tokens: BTreeMap<u8, [u8; 32]>,
+    /// The stream and offset that the next record was announced to begin with.
+    announced: Option<(u32, u64)>,
 }
 
 /// The received direction of a stream.
@@ -74,6 +76,7 @@ impl<R: Records> Minimal<R> {
             echo: Incoming::default(),
             theirs: Incoming::default(),
             tokens: BTreeMap::new(),
+            announced: None,
         }
     }
 
@@ -143,6 +146,7 @@ impl<R: Records> Minimal<R> {
         let sequence = self.received;
         self.received += 1;
         let frames = decode(record)?;
+        self.check_announced(&frames)?;
         let mut answer = VecDeque::new();
         for frame in &frames {
             match frame {
@@ -172,7 +176,16 @@ impl<R: Records> Minimal<R> {
                     highest,
                 } => self.acknowledge(*connection, *highest)?,
                 Frame::NewToken { sequence, value } => self.take_token(*sequence, *value)?,
-                Frame::Ping | Frame::Padding => {}
+                Frame::StreamChange { stream, offset } => {
+                    self.announced = Some((*stream, *offset));
+                }
+                Frame::ConnectionReset { connection } => {
+                    bail!("connection {connection} was reported, but nothing failed")
+                }
+                Frame::NewAddress { .. }
+                | Frame::RemoveAddress { .. }
+                | Frame::Ping
+                | Frame::Padding => {}
             }
         }
         if frames.iter().any(Frame::is_eliciting) {
@@ -184,6 +197,21 @@ impl<R: Records> Minimal<R> {
                 connection: 0,
                 highest: sequence,
             }])?;
+        }
+        Ok(())
+    }
+
+    /// A wrong announcement would only cost time; on one connection there is no reason for one.
+    fn check_announced(&mut self, frames: &[Frame]) -> Result<()> {
+        if let Some(announced) = self.announced.take() {
+            let begins = match frames.last() {
+                Some(Frame::Stream { stream, offset, .. }) => Some((*stream, *offset)),
+                _ => None,
+            };
+            ensure!(
+                begins == Some(announced),
+                "a record begins with {begins:?} after {announced:?} was announced"
+            );
         }
         Ok(())
     }

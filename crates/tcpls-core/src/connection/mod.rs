@@ -21,6 +21,7 @@ pub(crate) use table::{Connections, Uniqueness};
 use crate::{
     ConnectionHandle, ConnectionStats, PathStatus, SessionConfig,
     crypto::PostHandshake,
+    session::{Expected, Lead},
     wire::{ConnectionId, RecordSequence, Role},
 };
 
@@ -48,6 +49,9 @@ pub(crate) struct Connection {
     pub(crate) messages: PostHandshake,
     pub(crate) floods: Floods,
     pub(crate) stats: ConnectionStats,
+    /// What the last record sent began with.
+    pub(crate) lead: Option<Lead>,
+    pub(crate) expected: Expected,
 }
 
 /// Whether an authentic record of the peer arrived on a connection.
@@ -136,6 +140,8 @@ impl Connection {
             messages: PostHandshake::new(role),
             floods: Floods::default(),
             stats: ConnectionStats::default(),
+            lead: None,
+            expected: Expected::default(),
         }
     }
 

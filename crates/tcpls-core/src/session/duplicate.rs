@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Session, schedule::STREAM_FRAMES, transmit::not_built};
+use super::{Session, schedule::STREAM_FRAMES, stream_change, transmit::not_built};
 use crate::{
     CloseReason, ConnectionHandle,
     connection::{Connection, Health, Outstanding, Rank},
@@ -46,6 +46,7 @@ pub(super) fn push(
         let Some(frame) = frame else {
             continue;
         };
+        stream_change::on_pushed(connection, &frame);
         connection.sent.push_duplicate(frame.sent_range());
         connection.stats.frames_sent.stream += 1;
         connection.stats.duplicates_sent += offset(frame.data.len());

@@ -40,6 +40,11 @@ impl KeyUsage {
         self.sending
     }
 
+    /// Whether `generation` is over after one more record.
+    pub(crate) fn ends_with_next(&self, generation: u32) -> bool {
+        generation == self.sending && self.sealed + 1 >= self.threshold
+    }
+
     /// A record was given out to be sealed at `generation`.
     pub(crate) fn on_record(&mut self, generation: u32) {
         if generation == self.sending {

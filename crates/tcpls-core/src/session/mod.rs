@@ -12,6 +12,7 @@ mod receive;
 mod retire;
 mod schedule;
 mod state;
+mod stream_change;
 mod timeout;
 mod transmit;
 
@@ -22,6 +23,7 @@ use bytes::Bytes;
 use control::Control;
 use keys::KeyUsage;
 use state::{Lifecycle, Orphaned};
+pub(crate) use stream_change::{Expected, Lead};
 
 use crate::{
     AddressError, AddressStanding, CloseReason, ConnectionFailure, ConnectionHandle,
@@ -385,6 +387,13 @@ impl Session {
     pub fn is_established(&self, c: ConnectionHandle) -> bool {
         let heard = |connection: &Connection| connection.heard == Heard::Yes;
         self.connections.get(c).is_some_and(heard)
+    }
+
+    /// What the next record of this connection may begin with, stream and offset: the peer announced it
+    /// with Stream Change (draft 5.2.9), or the last record goes on. For receivers that want to decrypt in
+    /// place; it may prove wrong, in every way (reading A-36).
+    pub fn expected_stream(&self, c: ConnectionHandle) -> Option<(StreamId, u64)> {
+        stream_change::expected(self, c)
     }
 
     /// What this connection is for.

@@ -100,8 +100,15 @@ fn frames(
         Elicits::Nothing
     };
     let mut counts = FrameCounts::default();
+    let mut expected = session
+        .connections
+        .get(c)
+        .map(|connection| connection.expected)
+        .unwrap_or_default();
+    expected.on_record();
     for frame in &frames {
         counts.count(&frame);
+        expected.on_frame(&frame);
         if is_urgent(&frame) {
             elicits = Elicits::AtOnce;
         }
@@ -109,6 +116,7 @@ fn frames(
     }
     if let Some(connection) = session.connections.get_mut(c) {
         connection.stats.frames_received.add(counts);
+        connection.expected = expected;
         let content = if counts.stream > 0 {
             Content::StreamBytes
         } else {
@@ -167,7 +175,7 @@ fn apply(
     now: Instant,
 ) -> Result<(), CloseReason> {
     match frame {
-        // Stream Change is a hint for receivers that decrypt in place; this one does not need it.
+        // Stream Change is a hint, which was noted.
         Frame::Padding(_) | Frame::Ping | Frame::StreamChange(_) => Ok(()),
         Frame::Stream(frame) => session.streams.receive(frame, payload, &mut session.events),
         Frame::Ack(frame) => ack(session, frame, now),

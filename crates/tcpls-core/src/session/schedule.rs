@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{
     Session,
     duplicate::{self, Reason},
+    stream_change,
     transmit::not_built,
 };
 use crate::{
@@ -13,7 +14,10 @@ use crate::{
     number::{length, offset},
     scheduler::{Decision, Duplicates, Offer, PathView},
     sent::SentFrame,
-    wire::frame::{MAX_PLAINTEXT, STREAM_OVERHEAD},
+    wire::{
+        StreamId,
+        frame::{MAX_PLAINTEXT, STREAM_OVERHEAD},
+    },
 };
 
 /// How many Stream frames share a record at most (reading A-31).
@@ -72,12 +76,33 @@ pub(super) fn has_data(session: &Session, c: ConnectionHandle, rank: Rank) -> bo
         || duplicates.is_some_and(|reason| duplicate::find(session, c, rank, reason).is_some())
 }
 
+/// The stream that fills the record after the one that is built, and the offset that it is at, as far as
+/// that can be told.
+pub(super) fn upcoming(
+    session: &Session,
+    c: ConnectionHandle,
+    rank: Rank,
+) -> Option<(StreamId, u64)> {
+    let alone = session.connections.live().len() == 1;
+    let repeats = session.config.scheduler.duplicates() == Duplicates::All
+        || duplicate::find(session, c, rank, Reason::Silence).is_some();
+    if !alone && repeats {
+        return None;
+    }
+    let turn = session.connections.get(c)?.stats.records_sent + 1;
+    let lane = lane_at(session, c, rank, turn)?;
+    session.streams.next_full(lane)
+}
+
 /// The lane of streams whose turn it is on this connection, if the scheduler lets it take some.
 fn next_lane(session: &Session, c: ConnectionHandle, rank: Rank) -> Option<usize> {
-    let connection = session.connections.get(c)?;
+    let turn = session.connections.get(c)?.stats.records_sent;
+    lane_at(session, c, rank, turn)
+}
+
+/// The same for the record `turn` of this connection: lanes have their turns by record.
+fn lane_at(session: &Session, c: ConnectionHandle, rank: Rank, turn: u64) -> Option<usize> {
     let mut first = None;
-    // Lanes have their turns by record.
-    let turn = connection.stats.records_sent;
     let lanes = u64::try_from(session.streams.lanes().count()).ok()?;
     for (place, (lane, limit)) in session.streams.lanes().enumerate() {
         if !may_take(session, c, rank, limit) {
@@ -161,6 +186,7 @@ fn push_new(
             break;
         };
         let len = offset(frame.data.len());
+        stream_change::on_pushed(connection, &frame);
         connection.turns += len;
         let sent = frame.sent_range();
         match session.config.failover {

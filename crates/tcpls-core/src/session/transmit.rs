@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Session, close, retire, schedule};
+use super::{Session, close, retire, schedule, stream_change};
 use crate::{
     CloseReason, ConnectionHandle, Limit, OutgoingRecord, Transmit, TransmitState,
     connection::{AckState, Connection, Heard, KeyUpdateAnswer, Ping, Pump, Rank, WriteHalf},
@@ -50,7 +50,7 @@ pub(super) fn poll(
     session.clock = now;
     let mut given = 0;
     while given < limit {
-        match next_record(session, c, now, out) {
+        match next_record(session, c, limit - given, now, out) {
             Ok(Some(len)) => given += len,
             Ok(None) => break,
             Err(reason) => {
@@ -113,10 +113,11 @@ fn wants_acks(session: &Session) -> bool {
             .any(|(_, other)| wanted(other))
 }
 
-/// Builds one record; `None` when there is nothing to send.
+/// Builds one record; `None` when there is nothing to send. Of the batch, `left` bytes are left.
 fn next_record(
     session: &mut Session,
     c: ConnectionHandle,
+    left: usize,
     now: Instant,
     out: &mut Transmit,
 ) -> Result<Option<usize>, CloseReason> {
@@ -151,6 +152,7 @@ fn next_record(
         session.activity.on_eliciting_sent(now);
     }
     session.streams.end_record();
+    stream_change::announce(session, c, rank, left)?;
     Ok(Some(finish_record(session, c, out)))
 }
 

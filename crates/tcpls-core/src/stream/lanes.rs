@@ -57,6 +57,11 @@ impl Lanes {
         self.lanes.get_mut(lane).map(|lane| &mut lane.queue)
     }
 
+    /// The stream of this lane whose turn it is.
+    pub(crate) fn next(&self, lane: usize) -> Option<StreamId> {
+        self.lanes.get(lane)?.queue.next()
+    }
+
     /// Takes out a stream with this limit. It costs a walk over the queue.
     pub(crate) fn remove(&mut self, stream: StreamId, limit: &Limit) {
         for lane in &mut self.lanes {

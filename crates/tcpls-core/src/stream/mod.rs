@@ -14,6 +14,7 @@ mod table;
 mod view;
 
 use recv::RecvHalf;
+pub(crate) use send::Outgoing;
 use send::SendHalf;
 pub(crate) use table::{Phase, Streams};
 pub use view::{RecvStream, SendStream};

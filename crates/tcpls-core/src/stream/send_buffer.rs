@@ -98,6 +98,11 @@ impl SendBuffer {
         (self.sent < self.end).then(|| self.cut(self.sent..self.end).1)
     }
 
+    /// Where the next piece begins.
+    pub(crate) fn next_offset(&self) -> u64 {
+        self.lost.first().map_or(self.sent, |lost| lost.start)
+    }
+
     /// Takes the next piece: what was lost first, then what was never sent.
     pub(crate) fn take(&mut self) -> Option<Piece> {
         if let Some(lost) = self.lost.first() {

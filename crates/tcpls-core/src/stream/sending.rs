@@ -196,6 +196,18 @@ impl Sending {
         None
     }
 
+    /// The stream of this lane whose turn it is and the offset that it is at, if it fills a record.
+    pub(crate) fn next_full(
+        &self,
+        streams: &BTreeMap<StreamId, Box<Stream>>,
+        lane: usize,
+    ) -> Option<(StreamId, u64)> {
+        let id = self.ready.next(lane)?;
+        let buffer = &streams.get(&id)?.send.buffer;
+        let full = buffer.next_len() == Some(MAX_PIECE);
+        full.then(|| (id, buffer.next_offset()))
+    }
+
     /// A record is built: streams that had their turn in it may have the next one.
     pub(crate) fn end_record(&mut self) {
         self.ready.end_record();

@@ -9,7 +9,7 @@ use super::{
     lanes::Limit,
     opening::{News, Opening},
     receiving::Receiving,
-    recv::RecvHalf,
+    recv::{Reader, RecvHalf},
     send::{Announcement, Outgoing, SendHalf},
     sending::Sending,
 };
@@ -218,6 +218,18 @@ impl Streams {
     /// Bytes that wait to be sent.
     pub(crate) fn backlog(&self) -> u64 {
         self.sending.backlog()
+    }
+
+    /// The stream of this lane whose turn it is and the offset that it is at, if it fills a record.
+    pub(crate) fn next_full(&self, lane: usize) -> Option<(StreamId, u64)> {
+        self.sending.next_full(&self.map, lane)
+    }
+
+    /// Whether bytes of this stream may come that somebody will read.
+    pub(crate) fn is_receiving(&self, id: StreamId) -> bool {
+        self.map.get(&id).is_some_and(|stream| {
+            stream.recv.reader != Reader::Stopped && !stream.recv.state.is_complete()
+        })
     }
 
     /// A record is built.

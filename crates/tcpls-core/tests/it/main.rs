@@ -28,5 +28,6 @@ mod packing;
 mod retiring;
 mod scheduling;
 mod silence;
+mod stream_change;
 mod streams;
 mod talk;

@@ -27,10 +27,11 @@ fn client_with_streams(count: u32) -> (Solo, Vec<StreamId>) {
 
 fn lengths(frames: &[Frame<'_>]) -> Vec<(u32, usize)> {
     let length = |frame: &Frame<'_>| match frame {
-        Frame::Stream(frame) => (frame.stream.as_u32() / 2, frame.data.len()),
+        Frame::Stream(frame) => Some((frame.stream.as_u32() / 2, frame.data.len())),
+        Frame::StreamChange(_) => None,
         other => panic!("{other:?}"),
     };
-    frames.iter().map(length).collect()
+    frames.iter().filter_map(length).collect()
 }
 
 /// bulk writes are cut into records of exactly the length that TLS allows, whatever the sizes of
@@ -189,10 +190,8 @@ fn a_small_write_goes_ahead_of_bulk_data() {
         .poll_transmit(client.first, 3 * FULL, now, &mut batch);
     assert_eq!(state, TransmitState::More);
     client.session.send(ids[8]).write(b"urgent").unwrap();
-    assert_eq!(
-        all_frames(&client.transmit())[0],
-        data(ids[8], 0, b"urgent")
-    );
+    let sent = client.transmit();
+    assert_eq!(sent[0].frames().last(), Some(&data(ids[8], 0, b"urgent")));
 }
 
 /// But streams with little and often do not starve one with a lot.
