@@ -493,6 +493,7 @@ fn without_failover_nothing_is_kept() {
     config.failover(Failover::Off);
     let mut client = Solo::new(Role::Client, config);
     let second = client.join(1);
+    client.hear_on(second);
     let id = client.session.open_bi().unwrap();
     client.session.send(id).write(b"gone").unwrap();
     client.session.send(id).finish().unwrap();
