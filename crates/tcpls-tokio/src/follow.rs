@@ -99,6 +99,7 @@ impl Follower {
                 let allowed = |address| !withdrawn(state.core.peer_address(address));
                 self.plan.retain(allowed);
             }),
+            News::Migrated => self.plan.forget_lost(),
             News::Came(addresses) => {
                 let addresses: Vec<_> = addresses.iter().map(|local| local.address).collect();
                 self.plan.on_addresses(&addresses, now);

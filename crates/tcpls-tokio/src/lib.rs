@@ -40,6 +40,7 @@ mod incoming;
 mod interfaces;
 mod io;
 mod join;
+mod migrate;
 mod path;
 mod path_options;
 mod path_stats;

@@ -35,6 +35,10 @@ impl Path {
         })
     }
 
+    pub(crate) fn connection(&self) -> ConnectionHandle {
+        self.connection
+    }
+
     /// Its Connection ID, which no other connection of the session ever has (draft 4.2.1).
     pub fn id(&self) -> ConnectionId {
         self.id

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::error::{ExportError, OpenError, PathError, SessionError};
 use crate::io::{Addresses, Transport};
 use crate::join::Joiner;
+use crate::migrate::Migration;
 use crate::path::{Path, PathEvents};
 use crate::path_options::PathOptions;
 use crate::path_stats::{PathStats, path_stats};
@@ -107,6 +108,26 @@ impl Session {
             .await
             .map_err(|_| PathError::TimedOut(limit))??;
         self.join(Transport::new(tcp).opened_with(options)).await
+    }
+
+    /// Moves the session to another path: opens it as `options` say, lets it carry data beside the ones
+    /// before until TCP has found out what it carries, at most 1.5 s, and then retires those (reading
+    /// They are not opened again. Returns when they go.
+    ///
+    /// # Errors
+    /// [`PathError`]; then nothing changed.
+    ///
+    /// # Cancel safety
+    /// Dropped before the new path is established, nothing changed; after that, the session moves all the
+    /// same.
+    pub async fn migrate(&self, options: &PathOptions) -> Result<Path, PathError> {
+        let shared = &self.handle.shared;
+        let from = shared.inspect(|state| state.core.connections().collect());
+        let path = self.open_path(options).await?;
+        let migration = Migration::begin(shared, from, path.connection());
+        // In a task of its own, so that it ends whatever becomes of the caller; it does not panic.
+        let _completed = tokio::spawn(migration.complete()).await;
+        Ok(path)
     }
 
     /// As [`open_path`](Self::open_path) over a byte stream to the server that the caller brings.

@@ -22,6 +22,8 @@ pub(crate) enum News {
     Advertised(SocketAddr),
     /// The server withdrew an address.
     Withdrawn,
+    /// The application moved the session elsewhere: what was lost stays lost.
+    Migrated,
     /// These local addresses became usable.
     Came(Vec<LocalAddress>),
 }

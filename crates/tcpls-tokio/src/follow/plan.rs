@@ -175,6 +175,11 @@ impl Plan {
         }
     }
 
+    /// What was lost is not wanted any more.
+    pub(crate) fn forget_lost(&mut self) {
+        self.places.retain(Place::is_advertised);
+    }
+
     /// Keeps the places whose address fulfils `allowed`.
     pub(crate) fn retain(&mut self, allowed: impl Fn(SocketAddr) -> bool) {
         self.places

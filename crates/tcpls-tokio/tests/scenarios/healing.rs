@@ -194,3 +194,63 @@ async fn nothing_comes_back_that_nobody_wants() {
     assert_eq!(quiet.near.stats().connections, 1);
     assert_eq!(quiet.proxy.connections(), 1);
 }
+
+/// a session moves to another path in the middle of transfers, and back, without sending anything
+/// twice.
+#[tokio::test]
+async fn a_session_moves_to_another_path_and_back() {
+    let home = Home::new(FollowPaths::Keep).await;
+    let (near, far) = (&home.near, &home.far);
+    let second = Proxy::to(home.server).await;
+    let mut there = PathOptions::new();
+    there.remote(second.address());
+    for options in [there, PathOptions::new()] {
+        let before = near.paths().remove(0);
+        let start = before.stats().bytes_sent;
+        let moving = async {
+            while before.stats().bytes_sent < start + (1 << 20) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            near.migrate(&options).await.unwrap()
+        };
+        let (_, _, path) = tokio::join!(
+            transfer(near, far, pattern(1, 24 << 20)),
+            transfer(far, near, pattern(2, 24 << 20)),
+            moving
+        );
+        while near.paths().len() > 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(near.paths()[0].id(), path.id());
+    }
+    let paths = near.path_stats();
+    let ended = PathState::Ended { reason: None };
+    let states: Vec<_> = paths.iter().map(|path| path.state).collect();
+    assert_eq!(states, [ended, ended, PathState::Open]);
+    assert_eq!(paths[2].remote_address, Some(home.proxy.address()));
+    for session in [near, far] {
+        assert_eq!(session.stats().bytes_retransmitted, 0);
+    }
+}
+
+/// a migration that does not get through, or is dropped, changes nothing.
+#[tokio::test]
+async fn a_migration_that_fails_changes_nothing() {
+    let home = Home::new(FollowPaths::Keep).await;
+    let second = Proxy::to(home.server).await;
+    second.set(Mode::Swallow);
+    let mut options = PathOptions::new();
+    options.remote(second.address());
+    let patience = Duration::from_millis(100);
+    let dropped = tokio::time::timeout(patience, home.near.migrate(&options)).await;
+    assert!(dropped.is_err());
+    options.remote(([127, 0, 0, 1], 1).into());
+    home.near.migrate(&options).await.unwrap_err();
+    assert_eq!(home.near.paths().len(), 1);
+    assert_eq!(home.near.paths()[0].id().as_u32(), 0);
+    transfer(&home.near, &home.far, pattern(3, 100_000)).await;
+    home.proxy.reset();
+    let mut events = home.near.path_events();
+    established(&mut events).await;
+    transfer(&home.near, &home.far, pattern(4, 100_000)).await;
+}
