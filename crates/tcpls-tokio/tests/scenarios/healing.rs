@@ -213,7 +213,7 @@ async fn a_session_moves_to_another_path_and_back() {
             }
             near.migrate(&options).await.unwrap()
         };
-        let (_, _, path) = tokio::join!(
+        let ((), (), path) = tokio::join!(
             transfer(near, far, pattern(1, 24 << 20)),
             transfer(far, near, pattern(2, 24 << 20)),
             moving
