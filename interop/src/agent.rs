@@ -50,14 +50,12 @@ async fn run() -> Result<()> {
         (Kind::Ours, Role::Client { remote, root_file }) => {
             ours::client(&setup, remote, &root_file, &mut commands).await
         }
-        (Kind::Ours, Role::Server { address, identity }) => {
-            ours::server(&setup, address, &identity, &mut commands).await
-        }
+        (Kind::Ours, Role::Server(server)) => ours::server(&setup, &server, &mut commands).await,
         (Kind::Mptcp | Kind::Tls, Role::Client { remote, root_file }) => {
             byte_stream::client(&setup, remote, &root_file, &mut commands).await
         }
-        (Kind::Mptcp | Kind::Tls, Role::Server { address, identity }) => {
-            byte_stream::server(&setup, address, &identity, &mut commands).await
+        (Kind::Mptcp | Kind::Tls, Role::Server(server)) => {
+            byte_stream::server(&setup, &server, &mut commands).await
         }
     }
 }

@@ -55,17 +55,18 @@ impl Findings {
         }
     }
 
-    /// Replaces the values of figure `share` by those of figure `whole`, divided by what `base` makes
-    /// of plain TLS's median.
+    /// Replaces the values of figure `share` by those of figure `whole`, divided by the median that
+    /// plain TLS has of figure `base`.
     #[cfg(target_os = "linux")]
-    pub(crate) fn divide(&mut self, share: usize, whole: usize, base: impl Fn(f64) -> f64) {
-        let Some(whole) = self.figures.get(whole).cloned() else {
+    pub(crate) fn divide(&mut self, share: usize, whole: usize, base: usize) {
+        let values = |index: usize| self.figures.get(index).cloned();
+        let (Some(whole), Some(base)) = (values(whole), values(base)) else {
             return;
         };
-        let (Some(share), Some(tls)) = (self.figures.get_mut(share), median(&whole.tls)) else {
+        let (Some(share), Some(base)) = (self.figures.get_mut(share), median(&base.tls)) else {
             return;
         };
-        let divided = |values: &[f64]| values.iter().map(|value| value / base(tls)).collect();
+        let divided = |values: &[f64]| values.iter().map(|value| value / base).collect();
         share.ours = divided(&whole.ours);
         share.mptcp = divided(&whole.mptcp);
         share.tls.clear();

@@ -11,7 +11,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::protocol::{Command, Event, Identity, Setup};
+use super::protocol::{Command, Event, Server, Setup};
 use super::transfer::{Origin, receive, send};
 use super::{Commands, sockets, tell};
 use crate::authority::SERVER_NAME;
@@ -45,29 +45,25 @@ pub(super) async fn client(
     match commands.next().await? {
         Command::Go => {}
         Command::End => return Ok(()),
-        command @ (Command::OpenPath { .. } | Command::KeepPath { .. }) => {
-            bail!("{command:?} needs a session")
-        }
+        command @ (Command::OpenPath { .. }
+        | Command::KeepPath { .. }
+        | Command::Migrate { .. }
+        | Command::Withdraw { .. }) => bail!("{command:?} needs a session"),
     }
     transfer(setup, stream, Origin::Client, commands).await
 }
 
 /// Accepts one client, transfers, and ends when told.
-pub(super) async fn server(
-    setup: &Setup,
-    address: SocketAddr,
-    identity: &Identity,
-    commands: &mut Commands,
-) -> Result<()> {
-    let chain = vec![CertificateDer::from_pem_file(&identity.certificate_file)?];
-    let key = PrivateKeyDer::from_pem_file(&identity.key_file)?;
+pub(super) async fn server(setup: &Setup, server: &Server, commands: &mut Commands) -> Result<()> {
+    let chain = vec![CertificateDer::from_pem_file(&server.certificate_file)?];
+    let key = PrivateKeyDer::from_pem_file(&server.key_file)?;
     let provider = Arc::new(aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = sockets::listen(setup, address)?;
+    let listener = sockets::listen(setup, server.address)?;
     tell(&Event::Listening(listener.local_addr()?));
     let begun = Moment::now();
     let (socket, _) = listener.accept().await?;

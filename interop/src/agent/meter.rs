@@ -144,6 +144,19 @@ impl Arrivals {
         rate(self.bytes, self.last.since(self.first))
     }
 
+    /// The lowest and the highest goodput of all windows of `width` between two moments, in bits per
+    /// second.
+    pub(crate) fn extremes(&self, width: Duration, from: Moment, to: Moment) -> (f64, f64) {
+        let mut extremes = (f64::INFINITY, 0.0);
+        let mut begin = from;
+        while begin.after(width) <= to {
+            let goodput = self.goodput_between(begin, begin.after(width));
+            extremes = (f64::min(extremes.0, goodput), f64::max(extremes.1, goodput));
+            begin = begin.after(BIN);
+        }
+        extremes
+    }
+
     /// Bits per second of what arrived between two moments, to the width of a bin.
     pub(crate) fn goodput_between(&self, from: Moment, to: Moment) -> f64 {
         let bin = |moment: Moment| {

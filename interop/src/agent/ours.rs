@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -15,7 +15,7 @@ use tcpls_tokio::{
 };
 use tokio::task::JoinSet;
 
-use super::protocol::{Command, Event, Identity, Setup, Transfer};
+use super::protocol::{Command, Event, Server, Setup, Transfer};
 use super::transfer::{Origin, receive, send};
 use super::{Commands, tell};
 use crate::authority::SERVER_NAME;
@@ -63,6 +63,10 @@ pub(super) async fn client(
                 Command::KeepPath { remote, local } => {
                     tokio::spawn(keep_path(session.clone(), remote, local));
                 }
+                Command::Migrate { remote, local } => {
+                    tokio::spawn(migrate(session.clone(), remote, local));
+                }
+                command @ Command::Withdraw { .. } => bail!("{command:?} is for servers"),
                 Command::End => break Ok(()),
             },
             Some(transfer) = transfers.join_next() => if let Err(error) = transfer? {
@@ -76,17 +80,12 @@ pub(super) async fn client(
 }
 
 /// Accepts one session, transfers, and ends when told.
-pub(super) async fn server(
-    setup: &Setup,
-    address: SocketAddr,
-    identity: &Identity,
-    commands: &mut Commands,
-) -> Result<()> {
-    let chain = vec![CertificateDer::from_pem_file(&identity.certificate_file)?];
-    let key = PrivateKeyDer::from_pem_file(&identity.key_file)?;
+pub(super) async fn server(setup: &Setup, server: &Server, commands: &mut Commands) -> Result<()> {
+    let chain = vec![CertificateDer::from_pem_file(&server.certificate_file)?];
+    let key = PrivateKeyDer::from_pem_file(&server.key_file)?;
     let mut config = ServerConfig::with_single_cert(chain, key)?;
     config.transport_config(Arc::new(transport(setup)));
-    let endpoint = Endpoint::server(config, address)?;
+    let endpoint = Endpoint::server(config, server.address)?;
     tell(&Event::Listening(endpoint.local_addr()?));
     let begun = Moment::now();
     let incoming = endpoint.accept().await.context("the endpoint is closed")?;
@@ -96,18 +95,29 @@ pub(super) async fn server(
         done: Moment::now(),
     });
     tokio::spawn(tell_paths(session.clone()));
+    for address in &server.advertised {
+        session.advertise(*address).context("cannot advertise")?;
+    }
     let mut transfers = JoinSet::new();
     for (number, transfer) in setup.streams.iter().enumerate() {
         let halves = tokio::select! {
             halves = session.accept_bi() => halves.context("no stream")?,
-            // All commands are to end.
-            _ = commands.next() => return Ok(()),
+            command = commands.next() => bail!("{command:?} before the transfers"),
         };
         run(&mut transfers, halves, number, *transfer, Origin::Server);
     }
     let ended = loop {
         tokio::select! {
-            _ = commands.next() => break Ok(()),
+            command = commands.next() => match command? {
+                Command::Withdraw { address } => {
+                    session.withdraw(address).context("cannot withdraw")?;
+                }
+                Command::End => break Ok(()),
+                command @ (Command::Go
+                | Command::OpenPath { .. }
+                | Command::KeepPath { .. }
+                | Command::Migrate { .. }) => bail!("{command:?} is for clients"),
+            },
             Some(transfer) = transfers.join_next() => if let Err(error) = transfer? {
                 break Err(error);
             },
@@ -153,19 +163,36 @@ fn run(
 }
 
 async fn open_path(session: Session, remote: SocketAddr, local: IpAddr) {
-    let mut options = PathOptions::new();
-    options.remote(remote).local(local);
-    let opened = session.open_path(&options).await;
+    let opened = session.open_path(&options(remote, local)).await;
     tell(&Event::PathOpened {
         at: Moment::now(),
         failure: opened.err().map(|error| error.to_string()),
     });
 }
 
-/// Opens a path as soon as that works.
-async fn keep_path(session: Session, remote: SocketAddr, local: IpAddr) {
+async fn migrate(session: Session, remote: SocketAddr, local: IpAddr) {
+    let old = session.paths();
+    let opened = session.open_path(&options(remote, local)).await;
+    if opened.is_ok() {
+        for path in old {
+            path.close();
+        }
+    }
+    tell(&Event::PathOpened {
+        at: Moment::now(),
+        failure: opened.err().map(|error| error.to_string()),
+    });
+}
+
+fn options(remote: SocketAddr, local: IpAddr) -> PathOptions {
     let mut options = PathOptions::new();
     options.remote(remote).local(local);
+    options
+}
+
+/// Opens a path as soon as that works.
+async fn keep_path(session: Session, remote: SocketAddr, local: IpAddr) {
+    let options = options(remote, local);
     while session.close_reason().is_none() {
         let attempt = tokio::time::timeout(ATTEMPT, session.open_path(&options)).await;
         if let Ok(Ok(_)) = attempt {

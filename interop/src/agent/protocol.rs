@@ -45,21 +45,20 @@ pub(crate) enum Role {
         root_file: PathBuf,
     },
     /// Waits for one client.
-    Server {
-        /// Where.
-        address: SocketAddr,
-        /// Who to be.
-        identity: Identity,
-    },
+    Server(Server),
 }
 
-/// A certificate and its key, both as PEM files.
+/// How to serve.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Identity {
-    /// The certificate.
+pub(crate) struct Server {
+    /// Where.
+    pub(crate) address: SocketAddr,
+    /// The certificate, as a PEM file.
     pub(crate) certificate_file: PathBuf,
-    /// Its key.
+    /// Its key, as a PEM file.
     pub(crate) key_file: PathBuf,
+    /// Addresses to advertise to the peer of a session.
+    pub(crate) advertised: Vec<SocketAddr>,
 }
 
 /// What one stream carries. Both ends derive the same random bytes from the seed.
@@ -90,6 +89,18 @@ pub(crate) enum Command {
         remote: SocketAddr,
         /// Where from.
         local: IpAddr,
+    },
+    /// Open a path, and retire all others once it is there.
+    Migrate {
+        /// Where to.
+        remote: SocketAddr,
+        /// Where from.
+        local: IpAddr,
+    },
+    /// At a server, tell the peer that an address will no longer do.
+    Withdraw {
+        /// Which.
+        address: SocketAddr,
     },
     /// Close everything and end.
     End,

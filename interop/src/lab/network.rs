@@ -148,9 +148,9 @@ impl Network {
         let address = client_address(path, Family::V4).to_string();
         let mut aborted = 0;
         self.client.enter(|| {
-            // Prints a line for each connection after the head.
-            let printed = run("ss", &["-tnK", "state", "established", "src", &address])?;
-            aborted = printed.lines().skip(1).count();
+            // Prints a line for each connection.
+            let printed = run("ss", &["-tnHK", "state", "established", "src", &address])?;
+            aborted = printed.lines().count();
             anyhow::Ok(())
         })??;
         ensure!(aborted > 0, "no connection to abort on path {path}");
@@ -165,6 +165,14 @@ impl Network {
     /// Brings the client's interface of a path up again.
     pub(crate) fn link_up(&self, path: u8) -> Result<()> {
         self.client.ip(&[format!("link set c{path} up")])
+    }
+
+    /// Takes the client's IPv4 address of a path away, and gives it another one.
+    pub(crate) fn change_address(&self, path: u8) -> Result<()> {
+        self.client.ip(&[
+            format!("addr del 10.9.{path}.1/24 dev c{path}"),
+            format!("addr add 10.9.{path}.3/24 dev c{path}"),
+        ])
     }
 
     /// The shortest of `attempts` round trips on a path, as TCP's handshake sees them.

@@ -10,7 +10,7 @@ use super::network::{Family, Network, client_address, server_address};
 use super::process::Agent;
 use super::programs::run;
 use crate::agent::meter::Arrivals;
-use crate::agent::protocol::{Command, Event, Identity, Kind, Role, Setup, Transfer};
+use crate::agent::protocol::{Command, Event, Kind, Role, Server, Setup, Transfer};
 use crate::lab::Lab;
 use crate::scenario::Skip;
 
@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) congestion_control: String,
     /// The paths to connect before the transfer; the first carries the handshake.
     pub(crate) paths: Vec<u8>,
+    /// The paths whose addresses the server of a session advertises.
+    pub(crate) advertised: Vec<u8>,
     /// What to transfer.
     pub(crate) streams: Vec<Transfer>,
 }
@@ -77,15 +79,12 @@ impl<'a> Trial<'a> {
             congestion_control: plan.congestion_control.clone(),
             streams: plan.streams.clone(),
         };
-        let identity = Identity {
+        let role = Role::Server(Server {
+            address: SocketAddr::from(([0, 0, 0, 0], PORT)),
             certificate_file: lab.authority.server.certificate_file.clone(),
             key_file: lab.authority.server.key_file.clone(),
-        };
-        let any = SocketAddr::from(([0, 0, 0, 0], PORT));
-        let role = Role::Server {
-            address: any,
-            identity,
-        };
+            advertised: plan.advertised.iter().copied().map(remote).collect(),
+        });
         let number = lab.next_trial();
         let trace = |end| lab.trace(&format!("{number:03}-{:?}-{end}.jsonl", plan.kind));
         let mut server =
@@ -93,7 +92,7 @@ impl<'a> Trial<'a> {
         let listening = |event: &Event| matches!(event, Event::Listening(_)).then_some(());
         server.wait_for("server", PATIENCE, listening).await?;
         let role = Role::Client {
-            remote: SocketAddr::new(server_address(first, Family::V4), PORT),
+            remote: remote(first),
             root_file: lab.authority.root_file.clone(),
         };
         let mut client =
@@ -124,21 +123,11 @@ impl<'a> Trial<'a> {
     pub(crate) async fn open_path(&mut self, path: u8) -> Result<()> {
         match self.kind {
             Kind::Ours => {
-                let before = self.opened_paths();
-                self.client
-                    .say(&Command::OpenPath {
-                        remote: SocketAddr::new(server_address(path, Family::V4), PORT),
-                        local: client_address(path, Family::V4),
-                    })
-                    .await?;
-                let mut count = 0;
-                let opened = move |event: &Event| {
-                    let opened = event.path_opened()?;
-                    count += 1;
-                    (count > before).then_some(opened)
+                let command = Command::OpenPath {
+                    remote: remote(path),
+                    local: client_address(path, Family::V4),
                 };
-                let opened = self.client.wait_for("path", PATIENCE, opened).await?;
-                opened.map_err(|reason| anyhow!("no path {path}: {reason}"))
+                self.say_and_wait(path, &command).await
             }
             Kind::Mptcp => {
                 self.network.client.ip(&[endpoint(path)])?;
@@ -148,12 +137,43 @@ impl<'a> Trial<'a> {
         }
     }
 
+    /// Moves from one path to another, which is connected first.
+    pub(crate) async fn migrate(&mut self, from: u8, to: u8) -> Result<()> {
+        match self.kind {
+            Kind::Ours => {
+                let command = Command::Migrate {
+                    remote: remote(to),
+                    local: client_address(to, Family::V4),
+                };
+                self.say_and_wait(to, &command).await
+            }
+            Kind::Mptcp => {
+                self.open_path(to).await?;
+                self.remove_endpoint(from)
+            }
+            Kind::Tls => Ok(()),
+        }
+    }
+
+    /// Announces that a path will no longer do: the server withdraws its address from a session;
+    /// Multipath TCP's client removes its own, which tells the server.
+    pub(crate) async fn withdraw(&mut self, path: u8) -> Result<()> {
+        match self.kind {
+            Kind::Ours => {
+                let address = remote(path);
+                self.server.say(&Command::Withdraw { address }).await
+            }
+            Kind::Mptcp => self.remove_endpoint(path),
+            Kind::Tls => Ok(()),
+        }
+    }
+
     /// Asks for one more path, which may be there at some time.
     pub(crate) async fn offer_path(&mut self, path: u8) -> Result<()> {
         match self.kind {
             Kind::Ours => {
                 let command = Command::KeepPath {
-                    remote: SocketAddr::new(server_address(path, Family::V4), PORT),
+                    remote: remote(path),
                     local: client_address(path, Family::V4),
                 };
                 self.client.say(&command).await
@@ -187,6 +207,41 @@ impl<'a> Trial<'a> {
             outcome.compare(number, Direction::Download, stream.download)?;
         }
         Ok(outcome)
+    }
+
+    fn remove_endpoint(&self, path: u8) -> Result<()> {
+        let client = &self.network.client;
+        let listed = client.enter(|| run("ip", &["mptcp", "endpoint", "show"]))??;
+        let address = client_address(path, Family::V4);
+        // Lines begin with the address; the first connection's own has the number 0.
+        let line = listed.lines().find(|line| {
+            let first = line.split_whitespace().next();
+            first == Some(address.to_string().as_str())
+        });
+        let number = line.and_then(|line| {
+            line.split_whitespace()
+                .skip_while(|word| *word != "id")
+                .nth(1)
+        });
+        let removed = match number {
+            Some(number) => format!("mptcp endpoint del id {number}"),
+            None => format!("mptcp endpoint del id 0 {address}"),
+        };
+        client.ip(&[removed])
+    }
+
+    /// Tells a session to open a path, and waits until it did.
+    async fn say_and_wait(&mut self, path: u8, command: &Command) -> Result<()> {
+        let before = self.opened_paths();
+        self.client.say(command).await?;
+        let mut count = 0;
+        let opened = move |event: &Event| {
+            let opened = event.path_opened()?;
+            count += 1;
+            (count > before).then_some(opened)
+        };
+        let opened = self.client.wait_for("path", PATIENCE, opened).await?;
+        opened.map_err(|reason| anyhow!("no path {path}: {reason}"))
     }
 
     fn opened_paths(&self) -> usize {
@@ -251,6 +306,11 @@ fn prepare_kernel(network: &Network) -> Result<()> {
         ])?;
     }
     Ok(())
+}
+
+/// Where the server listens on a path.
+fn remote(path: u8) -> SocketAddr {
+    SocketAddr::new(server_address(path, Family::V4), PORT)
 }
 
 /// The command by which the kernel connects from the client's address on `path`, too.

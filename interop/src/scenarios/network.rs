@@ -6,6 +6,7 @@ mod compare;
 mod faults;
 mod limits;
 mod lines;
+mod migration;
 mod outages;
 
 use crate::scenario::Scenario;
@@ -21,6 +22,7 @@ pub(super) fn rows() -> Vec<Scenario> {
     let mut rows = lines::rows();
     rows.extend(faults::rows());
     rows.extend(outages::rows());
+    rows.extend(migration::rows());
     rows.extend(aggregation::rows());
     rows
 }

@@ -78,6 +78,7 @@ pub(super) fn plan(kind: Kind, paths: &[u8], directions: &[Direction], bytes: u6
         kind,
         congestion_control: CONGESTION_CONTROL.to_owned(),
         paths: paths.to_vec(),
+        advertised: Vec::new(),
         streams: vec![Transfer {
             upload: length(Direction::Upload),
             download: length(Direction::Download),

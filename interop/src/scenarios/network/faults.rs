@@ -29,33 +29,85 @@ const AFTERMATH: Duration = Duration::from_secs(10);
 struct Fault {
     name: &'static str,
     checked: &'static str,
-    /// The paths that are joined before.
+    /// The paths that are joined before; the fault meets the first.
     paths: &'static [u8],
-    strike: fn(&Network) -> Result<()>,
-    limit: Limit,
+    /// The paths whose addresses the server tells before.
+    advertised: &'static [u8],
+    strike: Strike,
+    limit: Option<Limit>,
 }
 
-const FAULTS: [Fault; 3] = [
+/// What happens.
+#[derive(Debug, Clone, Copy)]
+enum Strike {
+    /// A connection is aborted.
+    Reset,
+    /// Everything vanishes.
+    Cut,
+    /// The client's interface goes down.
+    LinkDown,
+    /// The client's address changes.
+    ChangeAddress,
+    /// The path is announced to end.
+    Withdraw,
+}
+
+const FAULTS: [Fault; 7] = [
     Fault {
         name: "rst",
         checked: "a connection is reset",
         paths: &[1, 2],
-        strike: |network| network.reset(1),
-        limit: limits::RESET_STALL,
+        advertised: &[],
+        strike: Strike::Reset,
+        limit: Some(limits::RESET_STALL),
     },
     Fault {
         name: "hole",
         checked: "a path swallows everything",
         paths: &[1, 2],
-        strike: |network| network.cut(1),
-        limit: limits::HOLE_STALL,
+        advertised: &[],
+        strike: Strike::Cut,
+        limit: Some(limits::HOLE_STALL),
+    },
+    Fault {
+        name: "hole-alone",
+        checked: "the only path swallows everything, another is known",
+        paths: &[1],
+        advertised: &[2],
+        strike: Strike::Cut,
+        limit: Some(limits::HOLE_STALL_ALONE),
     },
     Fault {
         name: "link-down",
         checked: "the client's interface goes down",
         paths: &[1, 2],
-        strike: |network| network.link_down(1),
-        limit: limits::LINK_STALL,
+        advertised: &[],
+        strike: Strike::LinkDown,
+        limit: Some(limits::LINK_STALL),
+    },
+    Fault {
+        name: "address-change",
+        checked: "the client's address of a path changes",
+        paths: &[1, 2],
+        advertised: &[],
+        strike: Strike::ChangeAddress,
+        limit: Some(limits::LINK_STALL),
+    },
+    Fault {
+        name: "address-change-alone",
+        checked: "the client's address of the only path changes",
+        paths: &[1],
+        advertised: &[],
+        strike: Strike::ChangeAddress,
+        limit: None,
+    },
+    Fault {
+        name: "withdraw",
+        checked: "the server withdraws the address of a path (MPTCP: the client removes its own)",
+        paths: &[1, 2],
+        advertised: &[1, 2],
+        strike: Strike::Withdraw,
+        limit: Some(limits::WITHDRAW_STALL),
     },
 ];
 
@@ -88,13 +140,19 @@ pub(super) fn rows() -> Vec<Scenario> {
 
 async fn row(lab: Arc<Lab>, fault: Fault, directions: &'static [Direction]) -> Result<Findings> {
     let figures = vec![
-        Figure::new("longest stall", "ms", Some(fault.limit)),
+        Figure::new("longest stall", "ms", fault.limit),
         Figure::new("longest stall before the fault", "ms", None),
         Figure::new("total time", "s", None),
         Figure::new("goodput", "Mbit/s", None),
     ];
     let measure = |lab, kind| measure(lab, fault, directions, kind);
-    compare(lab, figures, &[Kind::Ours, Kind::Mptcp], 3, measure).await
+    // Over one path, Multipath TCP has nothing to go on with.
+    let kinds: &[Kind] = if fault.paths.len() > 1 {
+        &[Kind::Ours, Kind::Mptcp]
+    } else {
+        &[Kind::Ours]
+    };
+    compare(lab, figures, kinds, 3, measure).await
 }
 
 async fn measure(
@@ -104,14 +162,21 @@ async fn measure(
     kind: Kind,
 ) -> Result<Vec<f64>> {
     let network = Network::new(&[Quality::new(50, 20); 2])?;
-    let plan = plan(kind, fault.paths, directions, LENGTH);
+    let mut plan = plan(kind, fault.paths, directions, LENGTH);
+    plan.advertised = fault.advertised.to_vec();
     let mut trial = Trial::start(&lab, &network, &plan).await?;
     let begun = trial.go().await?;
     for direction in directions {
         trial.arrived(*direction, BEFORE).await?;
     }
     let struck = Moment::now();
-    (fault.strike)(&network)?;
+    match fault.strike {
+        Strike::Reset => network.reset(1)?,
+        Strike::Cut => network.cut(1)?,
+        Strike::LinkDown => network.link_down(1)?,
+        Strike::ChangeAddress => network.change_address(1)?,
+        Strike::Withdraw => trial.withdraw(1).await?,
+    }
     let outcome = trial.finish().await?;
     let mut worst = vec![0.0; 4];
     for direction in directions {

@@ -19,6 +19,12 @@ pub(super) const RESET_STALL: Limit = Limit::at_most(60.0, Rigour::Watched);
 /// Longest stall after a path turns into a hole while another is joined, in ms.
 pub(super) const HOLE_STALL: Limit = Limit::at_most(200.0, Rigour::Watched);
 
+/// The same while none is, but another address is known: 500 ms and a round trip.
+pub(super) const HOLE_STALL_ALONE: Limit = Limit::at_most(520.0, Rigour::Watched);
+
+/// Longest stall after an address was withdrawn, in ms.
+pub(super) const WITHDRAW_STALL: Limit = Limit::at_most(40.0, Rigour::Watched);
+
 /// Longest stall after an interface goes down, in ms.
 pub(super) const LINK_STALL: Limit = Limit::at_most(200.0, Rigour::Watched);
 
@@ -38,3 +44,12 @@ pub(super) const RATIO: Limit = Limit::at_least(0.95, Rigour::Watched);
 pub(super) fn flows(time: Duration) -> Limit {
     Limit::at_most(time.as_secs_f64(), Rigour::Watched)
 }
+
+/// While a session moves, the worst 500 ms as a share of plain TLS's mean on one path.
+pub(super) const MIGRATION_HALF_SECOND: Limit = Limit::at_least(0.9, Rigour::Watched);
+
+/// The same of the worst 100 ms.
+pub(super) const MIGRATION_TENTH: Limit = Limit::at_least(0.5, Rigour::Watched);
+
+/// The busiest 100 ms as a share of the line.
+pub(super) const MIGRATION_BURST: Limit = Limit::at_most(2.0, Rigour::Watched);

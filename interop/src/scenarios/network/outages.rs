@@ -42,13 +42,22 @@ pub(super) fn rows() -> Vec<Scenario> {
             );
             rows.push(row.full_only().within(Duration::from_secs(300)));
         }
-        let row = Scenario::new(
-            format!("lab-outage-{word}"),
-            PEER,
-            format!("2 x 25 Mbit/s, both paths holes for 10 s, {word}"),
-            move |lab| outage(lab, direction),
-        );
-        rows.push(row.full_only().within(Duration::from_secs(300)));
+        for (outage, name, checked) in [
+            (Outage::Silent, "outage", "both paths are holes for 10 s"),
+            (
+                Outage::Killed,
+                "killed",
+                "both connections are reset, and the paths holes for 10 s",
+            ),
+        ] {
+            let row = Scenario::new(
+                format!("lab-{name}-{word}"),
+                PEER,
+                format!("2 x 25 Mbit/s, {checked}, {word}"),
+                move |lab| interrupted(lab, outage, direction),
+            );
+            rows.push(row.full_only().within(Duration::from_secs(300)));
+        }
     }
     rows
 }
@@ -65,7 +74,7 @@ async fn rotation(lab: Arc<Lab>, paths: u8, direction: Direction) -> Result<Find
     let measure = move |lab, kind| rotate(lab, paths, direction, kind);
     let kinds = [Kind::Tls, Kind::Ours, Kind::Mptcp];
     let mut findings = compare(lab, figures, &kinds, 1, measure).await?;
-    findings.divide(0, 1, |tls| tls);
+    findings.divide(0, 1, 1);
     Ok(findings)
 }
 
@@ -102,16 +111,35 @@ async fn rotate(lab: Arc<Lab>, paths: u8, direction: Direction, kind: Kind) -> R
     Ok(vec![0.0, total.as_secs_f64()])
 }
 
-async fn outage(lab: Arc<Lab>, direction: Direction) -> Result<Findings> {
+/// How an outage begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outage {
+    /// Nobody is told.
+    Silent,
+    /// The client's connections are aborted, too.
+    Killed,
+}
+
+async fn interrupted(lab: Arc<Lab>, outage: Outage, direction: Direction) -> Result<Findings> {
     let figures = vec![
         Figure::new("data after the paths are back", "s", Some(limits::OUTAGE)),
         Figure::new("total time", "s", None),
     ];
-    let measure = move |lab, kind| survive(lab, direction, kind);
-    compare(lab, figures, &[Kind::Ours, Kind::Mptcp], 2, measure).await
+    let measure = move |lab, kind| survive(lab, outage, direction, kind);
+    // Multipath TCP's connection is over with the last of its subflows.
+    let kinds: &[Kind] = match outage {
+        Outage::Silent => &[Kind::Ours, Kind::Mptcp],
+        Outage::Killed => &[Kind::Ours],
+    };
+    compare(lab, figures, kinds, 2, measure).await
 }
 
-async fn survive(lab: Arc<Lab>, direction: Direction, kind: Kind) -> Result<Vec<f64>> {
+async fn survive(
+    lab: Arc<Lab>,
+    outage: Outage,
+    direction: Direction,
+    kind: Kind,
+) -> Result<Vec<f64>> {
     let network = Network::new(&[Quality::new(25, 20); 2])?;
     let plan = plan(kind, &[1, 2], &[direction], 16_000_000);
     let mut trial = Trial::start(&lab, &network, &plan).await?;
@@ -119,6 +147,9 @@ async fn survive(lab: Arc<Lab>, direction: Direction, kind: Kind) -> Result<Vec<
     trial.arrived(direction, 6_000_000).await?;
     for path in [1, 2] {
         network.cut(path)?;
+        if outage == Outage::Killed {
+            network.reset(path)?;
+        }
     }
     tokio::time::sleep(OUTAGE).await;
     let back = Moment::now();
