@@ -39,6 +39,10 @@ enum Urgency {
     Now,
 }
 
+/// How long an acknowledgment waits at most while there are other connections: what the peer does not
+/// know to have arrived goes out again, and ahead of what is missing, when this connection fails.
+const SHORT_DELAY: Duration = Duration::from_millis(5);
+
 /// How an applied record is to be acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Elicits {
@@ -46,6 +50,8 @@ pub(crate) enum Elicits {
     Nothing,
     /// Within the policy.
     Soon,
+    /// Within the policy and a short time.
+    Sooner,
     /// At once: Ping, FIN, Connection Reset.
     AtOnce,
 }
@@ -87,7 +93,11 @@ impl AckState {
         {
             self.urgency = Urgency::Now;
         } else if self.urgency == Urgency::None {
-            self.urgency = Urgency::By(now + policy.delay);
+            let delay = match elicits {
+                Elicits::Sooner => policy.delay.min(SHORT_DELAY),
+                Elicits::Nothing | Elicits::Soon | Elicits::AtOnce => policy.delay,
+            };
+            self.urgency = Urgency::By(now + delay);
         }
     }
 

@@ -94,10 +94,10 @@ fn frames(
     now: Instant,
 ) -> Result<Elicits, CloseReason> {
     let frames = RecordFrames::parse(payload).map_err(PeerMisbehaved::from)?;
-    let mut elicits = if frames.is_ack_eliciting() {
-        Elicits::Soon
-    } else {
-        Elicits::Nothing
+    let mut elicits = match session.connections.live().len() {
+        _ if !frames.is_ack_eliciting() => Elicits::Nothing,
+        1 => Elicits::Soon,
+        _ => Elicits::Sooner,
     };
     let mut counts = FrameCounts::default();
     let mut expected = session

@@ -293,3 +293,25 @@ fn a_ping_measures_the_round_trip() {
     let stats = pair.client.session.connection_stats(connection).unwrap();
     assert_eq!((stats.frames_sent.ping, stats.frames_received.ack), (1, 1));
 }
+
+/// an acknowledgment that is late costs nothing while there is one connection; with several, what
+/// arrived unknown to the peer would be sent again when one of them fails.
+#[test]
+fn acknowledgments_wait_less_when_a_connection_could_be_replaced() {
+    let mut client = Solo::client();
+    let id = stream(Role::Server, 0);
+    client.receive(&[data(id, 0, b"x")]);
+    let now = client.clock.now();
+    let delay = |millis| Some((now + Duration::from_millis(millis), TimeoutReason::AckDelay));
+    assert_eq!(client.session.poll_timeout(), delay(25));
+    client.transmit();
+    client.advance(Duration::from_millis(25));
+    client.transmit();
+    client.join(1);
+    client.receive(&[data(id, 1, b"y")]);
+    let now = client.clock.now();
+    assert_eq!(
+        client.session.poll_timeout(),
+        Some((now + Duration::from_millis(5), TimeoutReason::AckDelay))
+    );
+}
