@@ -19,7 +19,7 @@ use crate::config::{ClientConfig, ServerConfig, TransportConfig};
 use crate::connection::{Answer, Reader, Writer};
 use crate::connector::Connected;
 use crate::error::ConnectError;
-use crate::follow::{FollowPaths, Follower};
+use crate::follow::{FollowPaths, Follower, News};
 use crate::io::Transport;
 use crate::join::{Joiner, Member};
 use crate::path_options::PathOptions;
@@ -101,9 +101,11 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
         record_sizes: [0; 2],
     };
     let addresses = transport.addresses;
-    if addresses.local.is_some() {
-        registry.watch_interfaces();
-    }
+    let local = if addresses.local.is_some() {
+        registry.watch_interfaces()
+    } else {
+        Arc::default()
+    };
     let keys = &established.keys;
     let connection = NewConnection {
         keys,
@@ -119,8 +121,11 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
     let (joiner, supply) = match side {
         Side::Client(config) => {
             let joiner = Joiner::new(&config, &established, &registration).map(Arc::new);
-            if let (Some(joiner), FollowPaths::Keep) = (&joiner, config.transport.follow_paths) {
+            if let Some(joiner) = &joiner
+                && config.transport.follow_paths != FollowPaths::Off
+            {
                 Follower::start(&shared, joiner, addresses.remote);
+                shared.update(|state, _| state.inbox.tell(News::Came(local)));
             }
             (joiner, None)
         }

@@ -25,8 +25,10 @@ pub use policy::{AdvertisedAddresses, FollowPaths};
 
 use crate::clock;
 use crate::error::PathError;
+use crate::interfaces::{self, LocalAddress};
 use crate::io::Transport;
 use crate::join::Joiner;
+use crate::path_options::PathOptions;
 use crate::shared::{Departure, Shared, State};
 
 /// The task that follows the paths of one session.
@@ -99,11 +101,34 @@ impl Follower {
                 let allowed = |address| !withdrawn(state.core.peer_address(address));
                 self.plan.retain(allowed);
             }),
+            News::Wanted(options) => self.plan.want(options, Origin::Wanted, now),
             News::Migrated => self.plan.forget_lost(),
             News::Came(addresses) => {
+                if self.joiner.config.transport.follow_paths == FollowPaths::EveryInterface {
+                    self.use_interfaces(&addresses);
+                }
                 let addresses: Vec<_> = addresses.iter().map(|local| local.address).collect();
                 self.plan.on_addresses(&addresses, now);
             }
+        }
+    }
+
+    /// Wants a path from each of these interfaces that has none.
+    fn use_interfaces(&mut self, usable: &[LocalAddress]) {
+        let Some(primary) = self.primary else {
+            return;
+        };
+        let used: Vec<_> = self.shared.inspect(|state| {
+            let slots = state.connections.values();
+            slots
+                .filter_map(|slot| slot.addresses.local)
+                .map(|local| local.ip())
+                .collect()
+        });
+        for local in interfaces::sources(usable, primary, &used) {
+            let mut options = PathOptions::to(primary);
+            options.local(local.address).device(&local.device);
+            self.plan.want(options, Origin::Interface, clock::now());
         }
     }
 
@@ -229,7 +254,7 @@ fn is_elsewhere(shared: &Shared, place: &Place, transport: &Transport) -> bool {
     let ip = |address: Option<SocketAddr>| address.map(|address| address.ip());
     let before = match place.origin {
         Origin::Lost(_, local) | Origin::Suspect(_, local) => local,
-        Origin::Advertised(_) => return false,
+        Origin::Advertised(_) | Origin::Wanted | Origin::Interface => return false,
     };
     before != ip(addresses.local)
         && shared.inspect(|state| {

@@ -5,27 +5,41 @@
 
 #[cfg(target_os = "linux")]
 mod netlink;
+mod source;
 #[cfg_attr(
     not(target_os = "linux"),
     expect(dead_code, reason = "nobody fills it there")
 )]
 mod table;
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub(crate) use source::sources;
 pub(crate) use table::{Change, LocalAddress};
 use tokio::task::AbortHandle;
 
 /// Watches the interfaces, in a task of its own, until dropped.
 #[derive(Debug)]
 pub(crate) struct Interfaces {
+    usable: Usable,
     task: AbortHandle,
 }
 
+/// The addresses that can be used now, as far as the system has told.
+type Usable = Arc<Mutex<Arc<[LocalAddress]>>>;
+
 impl Interfaces {
-    /// Calls `on_change` whenever addresses come or go, but not for those that are there now. Within a
-    /// runtime with I/O enabled.
+    /// Calls `on_change` for the addresses that are there, and whenever some come or go. Within a runtime
+    /// with I/O enabled.
     pub(crate) fn watch(on_change: impl FnMut(&Change) + Send + 'static) -> Self {
-        let task = tokio::spawn(watch(on_change)).abort_handle();
-        Self { task }
+        let usable = Usable::default();
+        let task = tokio::spawn(watch(Arc::clone(&usable), on_change)).abort_handle();
+        Self { usable, task }
+    }
+
+    /// The addresses that can be used now, as far as the system has told.
+    pub(crate) fn usable(&self) -> Arc<[LocalAddress]> {
+        Arc::clone(&lock(&self.usable))
     }
 
     /// Whether nothing is watched any more: the runtime of it ended, or the system does not tell.
@@ -41,14 +55,11 @@ impl Drop for Interfaces {
 }
 
 #[cfg(target_os = "linux")]
-async fn watch(mut on_change: impl FnMut(&Change)) {
-    let mut table = None;
+async fn watch(usable: Usable, mut on_change: impl FnMut(&Change)) {
+    let mut table = table::InterfaceTable::default();
     let end = netlink::watch(|told| {
-        let Some(table) = &mut table else {
-            table.insert(table::InterfaceTable::default()).take_in(told);
-            return;
-        };
         let change = table.take_in(told);
+        lock(&usable).clone_from(&change.usable);
         if !change.is_empty() {
             tracing::debug!(?change, "local addresses changed");
             on_change(&change);
@@ -61,7 +72,11 @@ async fn watch(mut on_change: impl FnMut(&Change)) {
 
 /// Other systems are not asked.
 #[cfg(not(target_os = "linux"))]
-async fn watch(_on_change: impl FnMut(&Change)) {}
+async fn watch(_usable: Usable, _on_change: impl FnMut(&Change)) {}
+
+fn lock(usable: &Mutex<Arc<[LocalAddress]>>) -> MutexGuard<'_, Arc<[LocalAddress]>> {
+    usable.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {

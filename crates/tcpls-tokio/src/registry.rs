@@ -8,7 +8,7 @@ use tcpls_core::ConnectionFailure;
 use tokio::sync::Notify;
 
 use crate::follow::News;
-use crate::interfaces::{Change, Interfaces};
+use crate::interfaces::{Change, Interfaces, LocalAddress};
 use crate::shared::Shared;
 
 /// All sessions of an endpoint, to close them together and to wait until they are over.
@@ -45,9 +45,9 @@ impl Registry {
         }
     }
 
-    /// Sees to it that sessions hear of local addresses that come and go. Within a runtime with I/O
-    /// enabled.
-    pub(crate) fn watch_interfaces(&self) {
+    /// Sees to it that sessions hear of local addresses that come and go. Returns those that are known to
+    /// be there. Within a runtime with I/O enabled.
+    pub(crate) fn watch_interfaces(&self) -> Arc<[LocalAddress]> {
         let mut interfaces = self
             .inner
             .interfaces
@@ -61,6 +61,10 @@ impl Registry {
                 }
             }));
         }
+        interfaces
+            .as_ref()
+            .map(Interfaces::usable)
+            .unwrap_or_default()
     }
 
     /// Local addresses came or went: a connection does not outlive its own, and one that failed may be
@@ -73,7 +77,7 @@ impl Registry {
                     state.core.handle_failure(connection, failure, now);
                 }
                 if !change.came.is_empty() {
-                    state.inbox.tell(News::Came(change.came.clone()));
+                    state.inbox.tell(News::Came(Arc::clone(&change.usable)));
                 }
             });
         }
@@ -191,7 +195,7 @@ mod tests {
         let (mut near_events, mut far_events) = (near.path_events(), far.path_events());
         registry.on_local_addresses(&Change {
             gone: vec![local],
-            came: Vec::new(),
+            ..Change::default()
         });
         let closed = |failure| PathEvent::Closed {
             id,

@@ -13,6 +13,7 @@ use tcpls_core::{AddressError, AddressStanding, ConnectionFailure, ConnectionSta
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::{ExportError, OpenError, PathError, SessionError};
+use crate::follow::News;
 use crate::io::{Addresses, Transport};
 use crate::join::Joiner;
 use crate::migrate::Migration;
@@ -108,6 +109,22 @@ impl Session {
             .await
             .map_err(|_| PathError::TimedOut(limit))??;
         self.join(Transport::new(tcp).opened_with(options)).await
+    }
+
+    /// From now on the session is to have such a path: it is opened as soon as that works, and again
+    /// whenever it fails. Returns at once; [`path_events`](Self::path_events) tells when it is there. Does
+    /// nothing with [`FollowPaths::Off`](crate::FollowPaths::Off).
+    ///
+    /// # Errors
+    /// [`PathError::NotClient`] at a server, and [`PathError::NoAddress`] without an address to connect to.
+    pub fn keep_path(&self, options: &PathOptions) -> Result<(), PathError> {
+        self.joiner()?;
+        let options = options.resolved(self.handle.addresses.remote)?;
+        let wanted = News::Wanted(options);
+        self.handle
+            .shared
+            .update(|state, _| state.inbox.tell(wanted));
+        Ok(())
     }
 
     /// Moves the session to another path: opens it as `options` say, lets it carry data beside the ones

@@ -1,6 +1,7 @@
 //! What the session's state tells the task that follows its paths.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tcpls_core::ConnectionHandle;
@@ -24,8 +25,10 @@ pub(crate) enum News {
     Withdrawn,
     /// The application moved the session elsewhere: what was lost stays lost.
     Migrated,
-    /// These local addresses became usable.
-    Came(Vec<LocalAddress>),
+    /// The application wants such a path.
+    Wanted(PathOptions),
+    /// Local addresses became usable; these are now.
+    Came(Arc<[LocalAddress]>),
 }
 
 /// News that wait for their reader.

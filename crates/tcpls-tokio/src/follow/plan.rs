@@ -55,6 +55,10 @@ pub(crate) enum Origin {
     Suspect(ConnectionHandle, Option<IpAddr>),
     /// The server advertised its address: tried while no connection is usable, or none goes there.
     Advertised(AdvertisedAddresses),
+    /// The application wants it.
+    Wanted,
+    /// There is an interface that no connection uses: tried a few times, until something changes there.
+    Interface,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +93,8 @@ const PLACES: usize = 64;
 const ADVERTISED: usize = 8;
 /// Attempts at a time to get to advertised addresses.
 const ADVERTISED_ATTEMPTS: usize = 2;
+/// Attempts from an interface that may lead nowhere.
+const INTERFACE_ATTEMPTS: u32 = 4;
 /// Attempts at a time.
 const ATTEMPTS: usize = 8;
 /// From one attempt to the next while no connection is usable.
@@ -152,7 +158,7 @@ impl Plan {
     pub(crate) fn set_suspects(&mut self, suspects: Vec<Suspect>, now: Instant) {
         self.places.retain(|place| match place.origin {
             Origin::Suspect(connection, _) => suspects.iter().any(|(c, ..)| *c == connection),
-            Origin::Lost(..) | Origin::Advertised(_) => true,
+            Origin::Lost(..) | Origin::Advertised(_) | Origin::Wanted | Origin::Interface => true,
         });
         for (connection, local, options) in suspects {
             let origin = Origin::Suspect(connection, local);
@@ -175,9 +181,24 @@ impl Plan {
         }
     }
 
-    /// What was lost is not wanted any more.
+    /// What was lost is not wanted any more, nor what was wanted before.
     pub(crate) fn forget_lost(&mut self) {
         self.places.retain(Place::is_advertised);
+    }
+
+    /// The session is to have such a path, too.
+    pub(crate) fn want(&mut self, options: PathOptions, origin: Origin, now: Instant) {
+        let mut own = self
+            .places
+            .iter_mut()
+            .filter(|place| !place.is_advertised());
+        match own.find(|place| place.options == options) {
+            Some(place) => {
+                place.next = now;
+                place.unreached = 0;
+            }
+            None => self.add(options, origin, now),
+        }
     }
 
     /// Keeps the places whose address fulfils `allowed`.
@@ -295,7 +316,8 @@ impl Plan {
     fn is_open(&self, place: &Place) -> bool {
         place.trying == Trying::No
             && match place.origin {
-                Origin::Lost(..) => true,
+                Origin::Lost(..) | Origin::Wanted => true,
+                Origin::Interface => place.unreached < INTERFACE_ATTEMPTS,
                 Origin::Suspect(..) => self.cut_off.is_some(),
                 Origin::Advertised(policy) => {
                     let wanted = self.cut_off.is_some() || policy == AdvertisedAddresses::Open;
@@ -506,6 +528,33 @@ mod tests {
         }
         assert_eq!(tried, (0..8).map(address).collect::<Vec<_>>());
         assert!(plan.begin(now).is_none());
+    }
+
+    /// what the application wants is tried until it is there; an interface that leads nowhere is tried
+    /// four times, and again when something changes there.
+    #[test]
+    fn interfaces_that_lead_nowhere_are_given_up() {
+        let now = crate::clock::now();
+        let mut plan = Plan::new(now);
+        plan.set_usable(1, now);
+        let mut other = PathOptions::new();
+        other.device("eth1");
+        plan.want(other.clone(), Origin::Interface, now);
+        plan.want(PathOptions::new(), Origin::Wanted, now);
+        plan.want(PathOptions::new(), Origin::Wanted, now);
+        let (mut at, mut attempts) = (now, [0, 0]);
+        for _ in 0..14 {
+            at = plan.next(at).unwrap().max(at);
+            let place = plan.begin(at).unwrap();
+            attempts[usize::from(place.origin == Origin::Wanted)] += 1;
+            plan.on_unreached(place.id, at);
+        }
+        assert_eq!(attempts, [4, 10]);
+        plan.want(other, Origin::Interface, at);
+        let place = plan.begin(at).unwrap();
+        assert_eq!(place.origin, Origin::Interface);
+        plan.on_joined(place.id, at);
+        assert!(!plan.has(place.id));
     }
 
     /// R52: nothing is tried any more that was withdrawn, advertised or not.

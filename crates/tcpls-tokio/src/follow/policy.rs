@@ -15,6 +15,10 @@ pub enum FollowPaths {
     /// while no connection is usable. The default.
     #[default]
     Keep,
+    /// The same, and it opens a path to the first connection's server from every other network interface,
+    /// as they come: one for each, on Linux. Mobile data may cost money: this is for applications that
+    /// know better.
+    EveryInterface,
 }
 
 /// What a client does with the addresses that its server advertises (draft 5.2.7). It remembers eight of

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A local address and the interface that has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +53,8 @@ pub(crate) enum Carrier {
 pub(crate) struct Change {
     pub(crate) gone: Vec<IpAddr>,
     pub(crate) came: Vec<LocalAddress>,
+    /// All that are usable now.
+    pub(crate) usable: Arc<[LocalAddress]>,
 }
 
 impl Change {
@@ -91,7 +94,7 @@ impl InterfaceTable {
     }
 
     /// The addresses of interfaces that are up.
-    fn usable(&self) -> BTreeSet<LocalAddress> {
+    pub(crate) fn usable(&self) -> BTreeSet<LocalAddress> {
         self.links
             .values()
             .filter(|link| link.carrier == Carrier::Up)
@@ -142,6 +145,7 @@ fn between(before: &BTreeSet<LocalAddress>, after: &BTreeSet<LocalAddress>) -> C
             .filter(|address| !still(*address))
             .collect(),
         came: after.difference(before).cloned().collect(),
+        usable: after.iter().cloned().collect(),
     }
 }
 

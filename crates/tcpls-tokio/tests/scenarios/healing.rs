@@ -8,7 +8,8 @@ use crate::common::{Identity, SERVER_NAME, pattern};
 use crate::paths::transfer;
 use crate::proxy::{Mode, Proxy};
 use tcpls_tokio::{
-    Endpoint, FollowPaths, PathEvent, PathOptions, PathState, PathStatus, Session, TransportConfig,
+    Endpoint, FollowPaths, PathError, PathEvent, PathOptions, PathState, PathStatus, Session,
+    TransportConfig,
 };
 
 /// A session through a proxy, and the server's address behind it.
@@ -253,4 +254,26 @@ async fn a_migration_that_fails_changes_nothing() {
     let mut events = home.near.path_events();
     established(&mut events).await;
     transfer(&home.near, &home.far, pattern(4, 100_000)).await;
+}
+
+/// a path that the application wants is opened once that works, and again when it fails.
+#[tokio::test]
+async fn a_path_is_kept() {
+    let home = Home::new(FollowPaths::Keep).await;
+    let second = Proxy::to(home.server).await;
+    let mut events = home.near.path_events();
+    let mut options = PathOptions::new();
+    options.remote(second.address());
+    second.set(Mode::Refuse);
+    home.near.keep_path(&options).unwrap();
+    home.near.keep_path(&options).unwrap();
+    while second.connections() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    second.set(Mode::Forward);
+    let first = established(&mut events).await;
+    second.reset();
+    assert!(established(&mut events).await > first);
+    assert_eq!(home.near.paths().len(), 2);
+    assert_eq!(home.far.keep_path(&options), Err(PathError::NotClient));
 }

@@ -14,6 +14,8 @@ pub(crate) enum Mode {
     Forward,
     /// They are accepted and never answered.
     Swallow,
+    /// They are reset at once.
+    Refuse,
 }
 
 /// A relay to one server, for any number of connections.
@@ -51,6 +53,7 @@ impl Proxy {
                 tokio::spawn(async move {
                     match mode {
                         Mode::Forward => forward(near, server, reset).await,
+                        Mode::Refuse => near.set_zero_linger().unwrap(),
                         Mode::Swallow => swallow(near, &counted, reset).await,
                     }
                 });
