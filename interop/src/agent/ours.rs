@@ -171,13 +171,7 @@ async fn open_path(session: Session, remote: SocketAddr, local: IpAddr) {
 }
 
 async fn migrate(session: Session, remote: SocketAddr, local: IpAddr) {
-    let old = session.paths();
-    let opened = session.open_path(&options(remote, local)).await;
-    if opened.is_ok() {
-        for path in old {
-            path.close();
-        }
-    }
+    let opened = session.migrate(&options(remote, local)).await;
     tell(&Event::PathOpened {
         at: Moment::now(),
         failure: opened.err().map(|error| error.to_string()),

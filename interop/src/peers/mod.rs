@@ -2,6 +2,7 @@
 
 #[cfg(feature = "openssl-peer")]
 pub(crate) mod library;
+pub(crate) mod middlebox;
 #[cfg(feature = "openssl-peer")]
 pub(crate) mod minimal;
 pub(crate) mod program;

@@ -1,5 +1,6 @@
 //! Every row, by the peer that it meets.
 
+mod joins;
 mod library;
 #[cfg(target_os = "linux")]
 mod network;
@@ -21,6 +22,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     rows.extend(rustls::rows());
     rows.extend(ours::rows());
     rows.extend(strangers::rows());
+    rows.extend(joins::rows());
     #[cfg(target_os = "linux")]
     rows.extend(network::rows());
     rows
