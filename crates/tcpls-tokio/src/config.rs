@@ -1,15 +1,16 @@
 //! Configuration of clients and servers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 #[cfg(feature = "aws-lc")]
 use rustls::RootCertStore;
-use rustls::crypto::SecureRandom;
+use rustls::crypto::CryptoProvider;
 #[cfg(feature = "aws-lc")]
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tcpls_core::SessionConfig;
-use tcpls_core::crypto::{Backend, Options, TlsClient, TlsServer};
+use tcpls_core::crypto::{Backend, Options, RandomBlock, TlsClient, TlsServer};
+use tcpls_core::wire::hello::join::RandomSource;
 use tcpls_core::wire::token::TOKEN_LENGTH;
 use tcpls_core::wire::{ExtensionCodec, Token};
 
@@ -109,7 +110,7 @@ pub struct ClientConfig {
     pub(crate) tls: TlsClient,
     pub(crate) transport: Arc<TransportConfig>,
     /// Where random fields come from: the TLS configuration's own generator.
-    pub(crate) random: &'static dyn SecureRandom,
+    pub(crate) random: Random,
 }
 
 impl ClientConfig {
@@ -122,7 +123,7 @@ impl ClientConfig {
         Ok(Self {
             tls: TlsClient::new(tls)?,
             transport: Arc::default(),
-            random: tls.crypto_provider().secure_random,
+            random: Random::new(tls.crypto_provider()),
         })
     }
 
@@ -154,7 +155,7 @@ pub struct ServerConfig {
     pub(crate) tls: TlsServer,
     pub(crate) transport: Arc<TransportConfig>,
     /// Where token values come from: the TLS configuration's own generator.
-    random: &'static dyn SecureRandom,
+    random: Random,
 }
 
 impl ServerConfig {
@@ -164,7 +165,7 @@ impl ServerConfig {
     /// # Errors
     /// [`InvalidConfig::Provider`] unless it was built on [`provider`](crate::provider).
     pub fn new(tls: &Arc<rustls::ServerConfig>) -> Result<Self, InvalidConfig> {
-        let random = tls.crypto_provider().secure_random;
+        let random = Random::new(tls.crypto_provider());
         Ok(Self {
             tls: TlsServer::new(tls)?,
             transport: Arc::default(),
@@ -194,17 +195,37 @@ impl ServerConfig {
         self
     }
 
-    pub(crate) fn random(&self) -> &'static dyn SecureRandom {
-        self.random
+    pub(crate) fn random(&self) -> &Random {
+        &self.random
     }
 
     /// A join token: 32 random bytes, which show no relation to any other (R56).
     pub(crate) fn new_token(&self) -> Result<Token, ConnectError> {
         let mut value = [0; TOKEN_LENGTH];
         self.random
-            .fill(&mut value)
-            .map_err(|_| ConnectError::NoRandomness)?;
+            .with(|random| random(&mut value))
+            .ok_or(ConnectError::NoRandomness)?;
         Ok(Token::from_bytes(value))
+    }
+}
+
+/// The random number generator of a TLS configuration. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(Arc<Mutex<RandomBlock>>);
+
+impl Random {
+    fn new(provider: &CryptoProvider) -> Self {
+        Self(Arc::new(Mutex::new(RandomBlock::new(
+            provider.secure_random,
+        ))))
+    }
+
+    /// Runs `make` with random numbers; `None` when these failed.
+    pub(crate) fn with<T>(&self, make: impl FnOnce(&mut RandomSource<'_>) -> T) -> Option<T> {
+        let mut block = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failed = false;
+        let value = make(&mut |buffer: &mut [u8]| failed |= block.fill(buffer).is_err());
+        (!failed).then_some(value)
     }
 }
 

@@ -135,7 +135,7 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
                 registration: Arc::clone(&registration),
                 keys: established.keys.clone(),
                 info: established.info.clone(),
-                random: server.config.random(),
+                random: server.config.random().clone(),
             };
             (None, Some(TokenSupply::new(server, Arc::new(member))))
         }

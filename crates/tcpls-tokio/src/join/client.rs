@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::task::Poll;
 
 use bytes::BytesMut;
-use rustls::crypto::SecureRandom;
 use tcpls_core::crypto::{Established, RecordOpener, SessionKeys};
 use tcpls_core::wire::RecordSequence;
 use tcpls_core::wire::hello::join::{
@@ -16,9 +15,9 @@ use tcpls_core::wire::hello::join::{
 use tcpls_core::{ConnectionFailure, ConnectionHandle, ConnectionStart};
 use tokio::io::AsyncWriteExt;
 
+use super::JOIN_TIMEOUT;
 use super::claim::{Claim, TokenState};
-use super::{JOIN_TIMEOUT, with_random};
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, Random};
 use crate::connection::Answer;
 use crate::error::{PathError, SessionError};
 use crate::establish::NewConnection;
@@ -82,7 +81,7 @@ impl Joiner {
         mut transport: Transport,
     ) -> Result<ConnectionHandle, PathError> {
         let shape = shared.inspect(shape);
-        let random = self.config.random;
+        let random = &self.config.random;
         let (offer, mut prefix) = self.hello(shape, &claim, random)?;
         let failure = Arc::new(OnceLock::new());
         let mut answer = Answer {
@@ -106,11 +105,11 @@ impl Joiner {
         &self,
         shape: JoinShape,
         claim: &Claim,
-        random: &dyn SecureRandom,
+        random: &Random,
     ) -> Result<(JoinOffer, Vec<u8>), PathError> {
         let token = claim.token.as_ref().ok_or(PathError::NoToken)?;
         let mut hello = Vec::new();
-        let offer = with_random(random, |random| {
+        let offer = random.with(|random| {
             self.template
                 .hello(shape, token.as_token_ref(), random, &mut hello)
         });
@@ -129,9 +128,10 @@ impl Joiner {
         let registration = self.registration.upgrade().ok_or_else(over)?;
         let id = claim.sequence.connection_id();
         let suite = self.template.suite();
-        let first = with_random(self.config.random, |random| {
-            size::client_first(shape, suite, random)
-        });
+        let first = self
+            .config
+            .random
+            .with(|random| size::client_first(shape, suite, random));
         let second = match shape {
             JoinShape::Resumption => size::client_second(suite),
             JoinShape::Full => 0,

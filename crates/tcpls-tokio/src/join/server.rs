@@ -3,7 +3,6 @@
 use std::sync::{Arc, Weak};
 
 use bytes::BytesMut;
-use rustls::crypto::SecureRandom;
 use tcpls_core::ConnectionStart;
 use tcpls_core::crypto::{
     HandshakeInfo, JoinHello, KeyError, OpenedRecord, RecordOpener, SessionKeys,
@@ -14,7 +13,8 @@ use tcpls_core::wire::hello::join::{JoinRequest, JoinShape};
 use tcpls_core::wire::{ConnectionId, RecordSequence, TokenSequence};
 use tokio::io::AsyncWriteExt;
 
-use super::{JOIN_TIMEOUT, with_random};
+use super::JOIN_TIMEOUT;
+use crate::config::Random;
 use crate::establish::NewConnection;
 use crate::handshake;
 use crate::io::Transport;
@@ -28,7 +28,7 @@ pub(crate) struct Member {
     pub(crate) registration: Arc<Registration>,
     pub(crate) keys: SessionKeys,
     pub(crate) info: HandshakeInfo,
-    pub(crate) random: &'static dyn SecureRandom,
+    pub(crate) random: Random,
 }
 
 /// Answers a join whose token was found, and lets it prove itself in a task of its own. `received` is
@@ -96,7 +96,7 @@ fn accept(
     let request = JoinRequest::parse(&hello).ok()?;
     let suite = CipherSuite::from_wire(live.info.suite.code_point());
     let mut bytes = Vec::new();
-    with_random(live.random, |random| {
+    live.random.with(|random| {
         request.answer(suite, random, &mut bytes);
     })?;
     let keys = Arc::clone(&live.keys.receive);

@@ -90,8 +90,7 @@ pub(super) fn push_x25519(random: &mut RandomSource<'_>, out: &mut Vec<u8>) {
 /// Appends an ML-KEM-768 encapsulation key: 768 coefficients of 12 bits, then a seed (FIPS 203
 /// section 5.1).
 fn push_encapsulation_key(random: &mut RandomSource<'_>, out: &mut Vec<u8>) {
-    let mut packer = BitPacker::new(out);
-    coefficients(VECTOR, random, |value| packer.push(value, 12));
+    push_coefficients(VECTOR, 12, |value| value, random, out);
     let mut seed = [0; SEED];
     random(&mut seed);
     out.extend_from_slice(&seed);
@@ -103,13 +102,8 @@ fn push_encapsulation_key(random: &mut RandomSource<'_>, out: &mut Vec<u8>) {
 /// Compression maps 3329 values to 1024, three to most of them and four to the others. Plain random
 /// bytes would lack this: one ciphertext is enough to see the difference.
 fn push_ciphertext(random: &mut RandomSource<'_>, out: &mut Vec<u8>) {
-    let mut packer = BitPacker::new(out);
-    coefficients(VECTOR, random, |value| {
-        packer.push(compress(value, 10), 10);
-    });
-    coefficients(POLYNOMIAL, random, |value| {
-        packer.push(compress(value, 4), 4);
-    });
+    push_coefficients(VECTOR, 10, |value| compress(value, 10), random, out);
+    push_coefficients(POLYNOMIAL, 4, |value| compress(value, 4), random, out);
 }
 
 /// The value scaled from the modulus to `bits` bits and rounded (FIPS 203 section 4.2.1).
@@ -117,53 +111,48 @@ fn compress(value: u32, bits: u32) -> u32 {
     (((value << bits) + MODULUS / 2) / MODULUS) & ((1 << bits) - 1)
 }
 
-/// Draws `count` numbers below the modulus; `count` is a multiple of 64.
+/// Appends `count` coefficients that are drawn below the modulus and then `encode`d, of `bits` bits
+/// each and the lowest bits first (FIPS 203 section 4.2.1).
 ///
-/// Scaling 32 bits down leaves a bias of one in a million: it would show after some 10^12 draws.
-fn coefficients(count: usize, random: &mut RandomSource<'_>, mut each: impl FnMut(u32)) {
-    let mut block = [0; 256];
-    for _ in 0..count / 64 {
-        random(&mut block);
-        let (words, _) = block.as_chunks();
-        for word in words {
-            each(scale(u32::from_le_bytes(*word), MODULUS));
+/// `count` is a multiple of 256, and `bits` is even, so that four of them are whole bytes.
+fn push_coefficients(
+    count: usize,
+    bits: usize,
+    encode: impl Fn(u32) -> u32,
+    random: &mut RandomSource<'_>,
+    out: &mut Vec<u8>,
+) {
+    let mut block = [[0; 6]; POLYNOMIAL / 2];
+    for _ in 0..count / POLYNOMIAL {
+        random(block.as_flattened_mut());
+        let (draws, _) = block.as_chunks();
+        for [low, high] in draws {
+            let packed = [two_coefficients(*high), two_coefficients(*low)]
+                .into_iter()
+                .flat_map(|[first, second]| [second, first])
+                .fold(0, |packed, value| packed << bits | u64::from(encode(value)));
+            let bytes = packed.to_le_bytes();
+            out.extend_from_slice(bytes.get(..bits / 2).unwrap_or_default());
         }
     }
+}
+
+/// Two numbers below the modulus out of 48 random bits.
+///
+/// The first takes the part of the number above the point when it is scaled, and leaves the part below
+/// for the second. The bias of one in 10^7 would show after some 10^14 draws.
+fn two_coefficients(drawn: [u8; 6]) -> [u32; 2] {
+    let [zeroth, first, second, third, fourth, fifth] = drawn;
+    let bytes = [zeroth, first, second, third, fourth, fifth, 0, 0];
+    let whole = u64::from_le_bytes(bytes) * u64::from(MODULUS);
+    let rest = (whole & ((1 << 48) - 1)) * u64::from(MODULUS);
+    [whole, rest].map(|scaled| u32::try_from(scaled >> 48).unwrap_or_default())
 }
 
 /// Scales a number drawn from all of 32 bits to one below `limit`.
 pub(super) fn scale(drawn: u32, limit: u32) -> u32 {
     let scaled = (u64::from(drawn) * u64::from(limit)) >> 32;
     u32::try_from(scaled).unwrap_or_default()
-}
-
-/// Packs numbers of a few bits each into bytes, the lowest bits first (FIPS 203 section 4.2.1).
-struct BitPacker<'a> {
-    out: &'a mut Vec<u8>,
-    pending: u32,
-    pending_bits: u32,
-}
-
-impl<'a> BitPacker<'a> {
-    fn new(out: &'a mut Vec<u8>) -> Self {
-        Self {
-            out,
-            pending: 0,
-            pending_bits: 0,
-        }
-    }
-
-    /// Appends the lowest `bits` bits of `value`, which has no others; at most 16.
-    fn push(&mut self, value: u32, bits: u32) {
-        self.pending |= value << self.pending_bits;
-        self.pending_bits += bits;
-        while self.pending_bits >= 8 {
-            let [low, ..] = self.pending.to_le_bytes();
-            self.out.push(low);
-            self.pending >>= 8;
-            self.pending_bits -= 8;
-        }
-    }
 }
 
 /// The modulus of ML-KEM.

@@ -3,12 +3,12 @@
 use alloc::vec::Vec;
 
 use super::{
-    CHANGE_CIPHER_SPEC, JoinGroup, JoinShape, RandomSource, TLS12, TLS13, offer::FIRST_IDENTITY,
-    write,
+    CHANGE_CIPHER_SPEC, JoinGroup, JoinShape, RECORD_HEADER, RandomSource, TLS12, TLS13,
+    offer::FIRST_IDENTITY, write,
 };
 use crate::{
     ClientHello, ExtensionType, HelloError,
-    hello::{CipherSuite, HandshakeType, NamedGroup},
+    hello::{CipherSuite, HANDSHAKE_HEADER, HandshakeType, NamedGroup},
 };
 
 /// A join's hello, as far as the answer depends on it.
@@ -55,13 +55,15 @@ impl<'a> JoinRequest<'a> {
     pub fn answer(&self, suite: CipherSuite, random: &mut RandomSource<'_>, out: &mut Vec<u8>) {
         let mut server_random = [0; 32];
         random(&mut server_random);
-        let mut body = Vec::new();
+        let extensions = self.extension_list(random);
+        let mut body = Vec::with_capacity(extensions.len() + OTHER_FIELDS);
         body.extend_from_slice(&TLS12);
         body.extend_from_slice(&server_random);
         write::prefixed_u8(self.session_id, &mut body);
         body.extend_from_slice(&suite.as_u16().to_be_bytes());
         body.push(NO_COMPRESSION);
-        write::prefixed_u16(&self.extension_list(random), &mut body);
+        write::prefixed_u16(&extensions, &mut body);
+        out.reserve(body.len() + RECORDS);
         write::record(TLS12, HandshakeType::SERVER_HELLO, &body, out);
         out.extend_from_slice(&CHANGE_CIPHER_SPEC);
     }
@@ -83,9 +85,11 @@ impl<'a> JoinRequest<'a> {
 
     /// The extensions in the order of rustls.
     fn extension_list(&self, random: &mut RandomSource<'_>) -> Vec<u8> {
-        let mut list = Vec::new();
+        let length = self.group.map_or(0, JoinGroup::server_share_length);
+        let mut list = Vec::with_capacity(length + OTHER_EXTENSIONS);
         if let Some(group) = self.group {
-            let mut share = group.group().as_u16().to_be_bytes().to_vec();
+            let mut share = Vec::with_capacity(length + 4);
+            share.extend_from_slice(&group.group().as_u16().to_be_bytes());
             write::prefixed_u16(&group.server_share(random), &mut share);
             write::extension(ExtensionType::KEY_SHARE, &share, &mut list);
         }
@@ -98,3 +102,9 @@ impl<'a> JoinRequest<'a> {
 }
 
 const NO_COMPRESSION: u8 = 0;
+/// Space for everything in a `ServerHello` but its extensions.
+const OTHER_FIELDS: usize = 2 + 32 + 33 + 2 + 1 + 2;
+/// Space for everything in the extensions but the key share itself.
+const OTHER_EXTENSIONS: usize = 8 + 6 + 6;
+/// Space for everything in the two records but the message's body.
+const RECORDS: usize = RECORD_HEADER + HANDSHAKE_HEADER + CHANGE_CIPHER_SPEC.len();
