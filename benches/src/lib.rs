@@ -1,5 +1,7 @@
 //! What the measuring programs share: a server that is trusted, and numbers that can be compared.
 
+pub mod cpu;
+
 use std::sync::Arc;
 
 use rustls::RootCertStore;
