@@ -21,13 +21,15 @@ pub(super) enum Reason {
     Policy,
 }
 
-/// Puts what another connection carries into the record that is being built.
+/// Puts what another connection carries into the record that is being built, and returns how many frames
+/// that were.
 pub(super) fn push(
     session: &mut Session,
     c: ConnectionHandle,
     rank: Rank,
     reason: Reason,
-) -> Result<(), CloseReason> {
+) -> Result<usize, CloseReason> {
+    let mut pushed = 0;
     for _ in 0..STREAM_FRAMES {
         let Some((other, outstanding)) = find(session, c, rank, reason) else {
             break;
@@ -35,7 +37,7 @@ pub(super) fn push(
         let range = outstanding.range;
         let room = session.builder.remaining();
         let wanted = STREAM_OVERHEAD + usize::try_from(range.length).unwrap_or(usize::MAX);
-        if room < wanted {
+        if room < wanted || session.builder.carries(range.stream) {
             break;
         }
         let frame = session.streams.copy_frame(range);
@@ -54,8 +56,9 @@ pub(super) fn push(
             .builder
             .push_stream(frame.stream, frame.offset, frame.fin, frame.data)
             .map_err(not_built)?;
+        pushed += 1;
     }
-    Ok(())
+    Ok(pushed)
 }
 
 /// The next frame of another connection that this one is to send as well.

@@ -35,9 +35,13 @@ pub(super) fn push_streams(
     let alone = session.connections.live().len() == 1;
     let policy = session.config.scheduler.duplicates();
     if !alone {
-        duplicate::push(session, c, rank, Reason::Silence)?;
+        let mut repeated = duplicate::push(session, c, rank, Reason::Silence)?;
         if policy == Duplicates::All {
-            duplicate::push(session, c, rank, Reason::Policy)?;
+            repeated += duplicate::push(session, c, rank, Reason::Policy)?;
+        }
+        // New data of the same streams takes the next record: one carries each of them once.
+        if repeated > 0 {
+            return Ok(());
         }
     }
     while let Some(lane) = next_lane(session, c, rank) {

@@ -14,7 +14,7 @@ use crate::talk::pattern;
 
 /// One call of an application; streams are chosen among those that it knows.
 #[derive(Debug, Clone, Copy)]
-enum Op {
+pub enum Op {
     Open,
     Accept,
     Write { stream: usize, len: usize },
@@ -29,7 +29,7 @@ enum Op {
 
 /// What one side knows of one stream.
 #[derive(Debug, Default, Clone)]
-struct Half {
+pub struct Half {
     written: usize,
     sending: Sending,
     read: usize,
@@ -52,9 +52,10 @@ enum Receiving {
     Dropped,
 }
 
-struct Game {
-    pair: Pair,
-    known: [BTreeMap<StreamId, Half>; 2],
+/// Two applications and what they know.
+pub struct Game {
+    pub pair: Pair,
+    pub known: [BTreeMap<StreamId, Half>; 2],
 }
 
 fn side(role: Role) -> usize {
@@ -62,14 +63,14 @@ fn side(role: Role) -> usize {
 }
 
 impl Game {
-    fn new(pair: Pair) -> Self {
+    pub fn new(pair: Pair) -> Self {
         Self {
             pair,
             known: [BTreeMap::new(), BTreeMap::new()],
         }
     }
 
-    fn play(&mut self, role: Role, op: Op) {
+    pub fn play(&mut self, role: Role, op: Op) {
         match op {
             Op::Open => match self.pair.host(role).session.open_bi() {
                 Ok(id) => drop(self.known[side(role)].insert(id, Half::default())),
@@ -179,33 +180,47 @@ impl Game {
         }
     }
 
-    /// Lets everything arrive: both read all they can until nothing moves.
-    fn come_to_rest(&mut self) {
-        loop {
-            let mut moved = self.pair.step();
-            for role in [Role::Client, Role::Server] {
-                self.play(role, Op::Accept);
-                let ids: Vec<_> = self.known[side(role)].keys().copied().collect();
-                for id in ids {
-                    while self.read(role, id, usize::MAX) {
-                        moved = true;
-                    }
+    /// Both accept and read all they can; returns whether that brought anything.
+    pub fn read_everything(&mut self) -> bool {
+        let mut moved = false;
+        for role in [Role::Client, Role::Server] {
+            self.play(role, Op::Accept);
+            let ids: Vec<_> = self.known[side(role)].keys().copied().collect();
+            for id in ids {
+                while self.read(role, id, usize::MAX) {
+                    moved = true;
                 }
             }
-            if !moved {
-                return;
-            }
         }
+        moved
+    }
+
+    /// Lets everything arrive: both read all they can until nothing moves.
+    fn come_to_rest(&mut self) {
+        while self.pair.step() | self.read_everything() {}
     }
 
     fn finish_and_check(mut self) {
+        self.accept_all();
+        self.come_to_rest();
+        self.finish_all();
+        self.come_to_rest();
+        self.check_streams();
+        self.close_and_check();
+    }
+
+    /// Accepts what came.
+    pub fn accept_all(&mut self) {
         for role in [Role::Client, Role::Server] {
             while self.pair.host(role).session.accept_bi().is_some_and(|id| {
                 self.known[side(role)].insert(id, Half::default());
                 true
             }) {}
         }
-        self.come_to_rest();
+    }
+
+    /// Finishes all streams that are open.
+    pub fn finish_all(&mut self) {
         for role in [Role::Client, Role::Server] {
             for index in 0..self.known[side(role)].len() {
                 let id = *self.known[side(role)].keys().nth(index).unwrap();
@@ -214,7 +229,10 @@ impl Game {
                 }
             }
         }
-        self.come_to_rest();
+    }
+
+    /// Compares what was written and read, once everything has arrived.
+    pub fn check_streams(&mut self) {
         for role in [Role::Client, Role::Server] {
             let stats = self.pair.host(role).session.stats();
             assert_eq!(
@@ -240,10 +258,10 @@ impl Game {
                 assert_eq!(half.read, expected, "{id:?} at {role:?}");
             }
         }
-        self.close_and_check();
     }
 
-    fn close_and_check(mut self) {
+    /// Closes the session; both sides know who did.
+    pub fn close_and_check(&mut self) {
         let now = self.pair.clock.now();
         self.pair.client.session.close(now);
         self.pair.drive();

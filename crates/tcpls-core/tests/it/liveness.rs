@@ -260,3 +260,39 @@ fn control_frames_of_a_silent_connection_are_sent_elsewhere() {
     assert!(frames.iter().any(is_token), "{frames:?}");
     assert!(frames.contains(&crate::talk::ack(0, 0)));
 }
+
+/// Draft 4.5, A-45: several frames of one stream that a silent connection carries go out in as many
+/// records, and what is new of that stream in another.
+#[test]
+fn frames_of_one_stream_are_repeated_in_records_of_their_own() {
+    let mut client = Solo::client();
+    let second = client.join(1);
+    client.hear_on(second);
+    let id = client.session.open_bi().unwrap();
+    for part in [b"one ", b"two "] {
+        client.session.send(id).write(part).unwrap();
+        assert_eq!(client.transmit().len(), 1);
+    }
+    let silent = PathInfo {
+        round_trip: 10 * MS,
+        in_flight: 100,
+        since_ack: SECOND,
+        ..PathInfo::default()
+    };
+    client.advance(SECOND);
+    let (first, now) = (client.first, client.clock.now());
+    client.session.handle_path_info(first, silent, now);
+    assert!(client.session.is_suspect(first));
+    client.session.send(id).write(b"three").unwrap();
+    let (sent, _) = client.transmit_on(second);
+    assert_eq!(client.session.close_reason(), None);
+    let frames: Vec<_> = sent.iter().map(|record| record.frames().pop()).collect();
+    assert_eq!(
+        frames,
+        [
+            Some(data(id, 0, b"one ")),
+            Some(data(id, 4, b"two ")),
+            Some(data(id, 8, b"three")),
+        ]
+    );
+}

@@ -24,6 +24,7 @@ mod keys;
 mod limits;
 mod liveness;
 mod misbehaviour;
+mod network;
 mod packing;
 mod retiring;
 mod scheduling;

@@ -76,12 +76,7 @@ impl<D: AsRef<[u8]>> RecordBuilder<D> {
     ) -> Result<(), PushError> {
         let length = data.as_ref().len();
         let used = self.used_with(length.saturating_add(STREAM_OVERHEAD))?;
-        if self
-            .lead
-            .iter()
-            .chain(&self.others)
-            .any(|pending| pending.stream == stream)
-        {
+        if self.carries(stream) {
             return Err(PushError::StreamRepeated);
         }
         let trailer = stream_trailer(stream, offset, fin, length)?;
@@ -141,6 +136,14 @@ impl<D: AsRef<[u8]>> RecordBuilder<D> {
     /// Bytes of data that still fit in one more Stream frame; 0 also when not even an empty one does.
     pub fn stream_room(&self) -> usize {
         self.remaining().saturating_sub(STREAM_OVERHEAD)
+    }
+
+    /// Whether a Stream frame of this stream was pushed since the last record.
+    pub fn carries(&self, stream: StreamId) -> bool {
+        self.lead
+            .iter()
+            .chain(&self.others)
+            .any(|pending| pending.stream == stream)
     }
 
     /// Whether nothing was pushed since the last record.
