@@ -4,9 +4,9 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 
-use crate::Verdict;
 use crate::openssl::OpenSsl;
-use crate::process::{cargo, run};
+use crate::process::{answer, cargo, run};
+use crate::{Verdict, debian};
 
 /// The package that holds the scenarios.
 const PACKAGE: &str = "tcpls-interop";
@@ -23,6 +23,7 @@ const SECOND_BACKEND: &str = "rustcrypto";
 /// say so.
 pub(crate) fn run_scenarios(arguments: &[OsString]) -> Result<Verdict> {
     let selection = selection();
+    find_network_programs();
     run(cargo(["build", "--quiet"]).args(&selection))?;
     let outcome = run(cargo(["run", "--quiet"])
         .args(&selection)
@@ -33,6 +34,21 @@ pub(crate) fn run_scenarios(arguments: &[OsString]) -> Result<Verdict> {
         return Ok(Verdict::Violated);
     }
     Ok(Verdict::Clean)
+}
+
+/// Looks for the programs that set up the lab's networks, and installs them where that is possible.
+///
+/// Where they are missing all the same, the rows that need them are skipped, and say so.
+fn find_network_programs() {
+    const PACKAGE: &str = "iproute2";
+    let is_here = |program: &&str| answer(program, &["-V"]).is_some();
+    if !cfg!(target_os = "linux") || ["ip", "ss"].iter().all(is_here) {
+        return;
+    }
+    if let Err(reason) = debian::install(PACKAGE) {
+        println!("interop: no `ip` and `ss` here, and they cannot be installed: {reason}");
+        println!("interop: on Debian or Ubuntu, run: apt-get install -y {PACKAGE}");
+    }
 }
 
 /// Lints the scenarios with all the peers that this machine can build.

@@ -10,6 +10,7 @@
 )]
 
 mod ci;
+mod debian;
 mod interop;
 mod layers;
 mod metadata;

@@ -1,8 +1,7 @@
 //! OpenSSL, as the interoperability scenarios need it: the program and the library's headers.
 
-use std::process::{Command, Stdio};
-
-use crate::process::{answer, run};
+use crate::debian;
+use crate::process::answer;
 
 /// Debian's packages that bring both, in the order in which they are missed.
 const PACKAGES: &str = "openssl libssl-dev pkg-config";
@@ -23,7 +22,7 @@ impl OpenSsl {
         if found.is_complete() {
             return found;
         }
-        match install() {
+        match debian::install(PACKAGES) {
             Ok(()) => Self::find(),
             Err(reason) => {
                 println!("interop: OpenSSL is incomplete here and cannot be installed: {reason}");
@@ -44,35 +43,4 @@ impl OpenSsl {
             library: answer("pkg-config", &["--modversion", "openssl"]),
         }
     }
-}
-
-/// Installs Debian's packages as root or through a `sudo` that asks for nothing.
-fn install() -> Result<(), String> {
-    if answer("apt-get", &["--version"]).is_none() {
-        return Err("there is no apt-get".to_owned());
-    }
-    let prefix: &[&str] = if answer("id", &["-u"]).as_deref() == Some("0") {
-        &[]
-    } else if answer("sudo", &["-n", "true"]).is_some() {
-        &["sudo", "-n"]
-    } else {
-        return Err("neither root nor a sudo without password".to_owned());
-    };
-    println!("interop: installing {PACKAGES}");
-    let apt_get = |arguments: &[&str]| {
-        let mut words = prefix.iter().copied().chain(["apt-get", "-qq"]);
-        let mut command = Command::new(words.next().unwrap_or("apt-get"));
-        command
-            .args(words)
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .stdout(Stdio::null());
-        run(&mut command).map_err(|error| format!("{error:#}"))
-    };
-    let install: Vec<&str> = ["install", "-y", "--no-install-recommends"]
-        .into_iter()
-        .chain(PACKAGES.split(' '))
-        .collect();
-    // The lists of packages may be absent or old: fetch them only when they are missed.
-    apt_get(&install).or_else(|_| apt_get(&["update"]).and_then(|()| apt_get(&install)))
 }
