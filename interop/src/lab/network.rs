@@ -3,6 +3,7 @@
 //! Path `i` is the interface `c<i>` of the client with the addresses `10.9.i.1` and `fd09:i::1`, the
 //! interface `s<i>` of the server with `10.9.i.2` and `fd09:i::2`, and the relay between them.
 
+use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -17,6 +18,9 @@ use crate::scenario::Skip;
 
 /// How long a new network may take until its paths answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where TAP devices come from.
+const TUN: &str = "/dev/net/tun";
 
 /// Nothing listens here: an attempt to connect is refused after one round trip.
 const CLOSED_PORT: u16 = 9;
@@ -252,15 +256,15 @@ fn refusal(address: SocketAddr, limit: Duration) -> Option<Duration> {
 
 /// Skips the row where this process may not create networks.
 fn need_privileges() -> Result<()> {
-    const HINT: &str = "run as root, or in `unshare --user --map-root-user --net --mount`";
+    const HINT: &str = "run as root, or in a user namespace as CONTRIBUTING.md says";
     for program in ["ip", "ss"] {
         if run(program, &["-V"]).is_err() {
             let reason = format!("no `{program}` program: apt-get install iproute2");
             return Err(Skip(reason).into());
         }
     }
-    if !std::path::Path::new("/dev/net/tun").exists() {
-        return Err(Skip("no /dev/net/tun, so no TAP devices".to_owned()).into());
+    if let Err(error) = OpenOptions::new().read(true).write(true).open(TUN) {
+        return Err(Skip(format!("no TAP devices: {TUN}: {error}")).into());
     }
     if let Err(error) = Namespace::new("probe") {
         let reason = format!("cannot create network namespaces ({error:#}): {HINT}");
