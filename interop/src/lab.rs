@@ -26,6 +26,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+use crate::Arguments;
 use crate::authority::Authority;
 use crate::scenario::{Pace, Skip};
 
@@ -39,6 +40,8 @@ pub(crate) struct Lab {
     /// Which set of rows runs.
     pub(crate) pace: Pace,
     scratch: TempDir,
+    /// Of all sockets in the lab, whatever the kernel's default is, by the kernel's name for it.
+    pub(crate) congestion_control: String,
     /// Where the agents' own words are kept, if somewhere.
     trace: Option<PathBuf>,
     trials: AtomicU32,
@@ -46,15 +49,16 @@ pub(crate) struct Lab {
 
 impl Lab {
     /// Makes certificates and looks at the machine.
-    pub(crate) fn new(pace: Pace, trace: Option<PathBuf>) -> Result<Arc<Self>> {
+    pub(crate) fn new(arguments: &Arguments) -> Result<Arc<Self>> {
         let scratch = TempDir::with_prefix("tcpls-interop").context("no scratch directory")?;
         let authority = Authority::new(scratch.path())?;
         Ok(Arc::new(Self {
             authority,
             openssl: openssl_version(),
-            pace,
+            pace: arguments.pace(),
             scratch,
-            trace,
+            congestion_control: arguments.congestion_control.clone(),
+            trace: arguments.trace.clone(),
             trials: AtomicU32::new(0),
         }))
     }

@@ -49,12 +49,21 @@ struct Arguments {
     /// Run only the rows whose name contains this.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// The congestion control of all sockets in the lab, by the kernel's name for it.
+    #[arg(long, value_name = "NAME", default_value = "cubic")]
+    congestion_control: String,
     /// Keep what the agents of the lab say in this directory, a file each.
     #[arg(long, value_name = "DIRECTORY")]
     trace: Option<PathBuf>,
     /// Print the names of the rows and run none.
     #[arg(long)]
     list: bool,
+}
+
+impl Arguments {
+    fn pace(&self) -> Pace {
+        if self.quick { Pace::Quick } else { Pace::Full }
+    }
 }
 
 fn main() -> ExitCode {
@@ -86,12 +95,7 @@ fn agent_namespace() -> Option<String> {
 
 /// Runs the chosen rows; whether none of them failed.
 async fn run(arguments: &Arguments) -> Result<bool> {
-    let pace = if arguments.quick {
-        Pace::Quick
-    } else {
-        Pace::Full
-    };
-    let lab = Lab::new(pace, arguments.trace.clone()).context("cannot prepare")?;
+    let lab = Lab::new(arguments).context("cannot prepare")?;
     #[cfg(target_os = "linux")]
     lab::namespaces::watch_for_the_end()?;
     let chosen: Vec<Scenario> = scenarios::all()

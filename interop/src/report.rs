@@ -52,7 +52,7 @@ impl Report {
         );
         Self {
             openssl: lab.openssl.clone(),
-            machine: machine(),
+            machine: machine(lab),
             name_width,
             rows: Vec::new(),
         }
@@ -120,7 +120,7 @@ impl Report {
 }
 
 /// The system, its cores, and how this program was built.
-fn machine() -> String {
+fn machine(lab: &Lab) -> String {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let build = if cfg!(debug_assertions) {
@@ -129,7 +129,8 @@ fn machine() -> String {
         "release build"
     };
     let system = std::env::consts::OS;
-    format!("{system} {}, {cores} cores, {build}", release.trim())
+    let (release, control) = (release.trim(), &lab.congestion_control);
+    format!("{system} {release}, {cores} cores, {build}, congestion control of the lab: {control}")
 }
 
 #[cfg(test)]

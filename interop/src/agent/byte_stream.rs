@@ -20,7 +20,7 @@ use crate::lab::clock::Moment;
 /// Connects, transfers, and ends when told.
 pub(super) async fn client(
     setup: &Setup,
-    remote: SocketAddr,
+    remotes: &[SocketAddr],
     root_file: &Path,
     commands: &mut Commands,
 ) -> Result<()> {
@@ -32,6 +32,7 @@ pub(super) async fn client(
         .with_root_certificates(roots)
         .with_no_client_auth();
     let connector = TlsConnector::from(Arc::new(config));
+    let remote = *remotes.first().context("no address")?;
     let begun = Moment::now();
     let socket = sockets::connect(setup, remote).await?;
     let stream = connector

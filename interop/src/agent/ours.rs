@@ -24,16 +24,10 @@ use crate::lab::clock::Moment;
 /// How long the end of a session may take.
 const GOODBYE: Duration = Duration::from_secs(5);
 
-/// How long an attempt to open a path may take where more follow.
-const ATTEMPT: Duration = Duration::from_millis(500);
-
-/// Between such attempts.
-const PAUSE: Duration = Duration::from_millis(50);
-
 /// Connects, opens paths and transfers as told, until told to end.
 pub(super) async fn client(
     setup: &Setup,
-    remote: SocketAddr,
+    remotes: &[SocketAddr],
     root_file: &Path,
     commands: &mut Commands,
 ) -> Result<()> {
@@ -44,7 +38,7 @@ pub(super) async fn client(
     let endpoint = Endpoint::client(config);
     let begun = Moment::now();
     let session = endpoint
-        .connect(remote, SERVER_NAME)
+        .connect(remotes, SERVER_NAME)
         .await
         .context("no session")?;
     tell(&Event::Connected {
@@ -58,13 +52,16 @@ pub(super) async fn client(
             command = commands.next() => match command? {
                 Command::Go => start(&session, setup, &mut transfers).await?,
                 Command::OpenPath { remote, local } => {
-                    tokio::spawn(open_path(session.clone(), remote, local));
+                    let options = options(setup, remote, local);
+                    tokio::spawn(open_path(session.clone(), options));
                 }
                 Command::KeepPath { remote, local } => {
-                    tokio::spawn(keep_path(session.clone(), remote, local));
+                    let options = options(setup, remote, local);
+                    session.keep_path(&options).context("cannot keep a path")?;
                 }
                 Command::Migrate { remote, local } => {
-                    tokio::spawn(migrate(session.clone(), remote, local));
+                    let options = options(setup, remote, local);
+                    tokio::spawn(migrate(session.clone(), options));
                 }
                 command @ Command::Withdraw { .. } => bail!("{command:?} is for servers"),
                 Command::End => break Ok(()),
@@ -162,43 +159,29 @@ fn run(
     });
 }
 
-async fn open_path(session: Session, remote: SocketAddr, local: IpAddr) {
-    let opened = session.open_path(&options(remote, local)).await;
+async fn open_path(session: Session, options: PathOptions) {
+    let opened = session.open_path(&options).await;
     tell(&Event::PathOpened {
         at: Moment::now(),
         failure: opened.err().map(|error| error.to_string()),
     });
 }
 
-async fn migrate(session: Session, remote: SocketAddr, local: IpAddr) {
-    let opened = session.migrate(&options(remote, local)).await;
+async fn migrate(session: Session, options: PathOptions) {
+    let opened = session.migrate(&options).await;
     tell(&Event::PathOpened {
         at: Moment::now(),
         failure: opened.err().map(|error| error.to_string()),
     });
 }
 
-fn options(remote: SocketAddr, local: IpAddr) -> PathOptions {
+fn options(setup: &Setup, remote: SocketAddr, local: IpAddr) -> PathOptions {
     let mut options = PathOptions::new();
-    options.remote(remote).local(local);
     options
-}
-
-/// Opens a path as soon as that works.
-async fn keep_path(session: Session, remote: SocketAddr, local: IpAddr) {
-    let options = options(remote, local);
-    while session.close_reason().is_none() {
-        let attempt = tokio::time::timeout(ATTEMPT, session.open_path(&options)).await;
-        if let Ok(Ok(_)) = attempt {
-            tell(&Event::PathOpened {
-                at: Moment::now(),
-                failure: None,
-            });
-            return;
-        }
-        tell(&Event::Note(format!("no path to {remote}: {attempt:?}")));
-        tokio::time::sleep(PAUSE).await;
-    }
+        .remote(remote)
+        .local(local)
+        .congestion_control(&setup.congestion_control);
+    options
 }
 
 /// Tells of paths that come and go.

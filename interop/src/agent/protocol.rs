@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,8 +40,8 @@ pub(crate) struct Setup {
 pub(crate) enum Role {
     /// Connects.
     Client {
-        /// Where to.
-        remote: SocketAddr,
+        /// Where to, in the order of preference; only sessions try another than the first.
+        remotes: Vec<SocketAddr>,
         /// The authority to trust, as a PEM file.
         root_file: PathBuf,
     },
@@ -83,7 +84,7 @@ pub(crate) enum Command {
         /// Where from.
         local: IpAddr,
     },
-    /// As [`OpenPath`](Self::OpenPath), again and again until it works once.
+    /// Join another connection to the session as soon as that works, and again when it fails.
     KeepPath {
         /// Where to.
         remote: SocketAddr,
@@ -183,6 +184,14 @@ impl Event {
     pub(crate) fn progress(&self, number: usize) -> Option<u64> {
         if let Self::Progress { stream, received } = self {
             return (*stream == number).then_some(*received);
+        }
+        None
+    }
+
+    /// How long the handshake took, TCP's included, if this tells it.
+    pub(crate) fn connected(&self) -> Option<Duration> {
+        if let Self::Connected { begun, done } = self {
+            return Some(done.since(*begun));
         }
         None
     }

@@ -1,6 +1,6 @@
 //! What one direction of a path does to frames, changeable while it runs.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The conditions of one direction. A new one is a wire without delay or limit.
@@ -13,6 +13,8 @@ pub(crate) struct Conditions {
     loss: AtomicU64,
     corruption: AtomicU64,
     hole: AtomicBool,
+    /// The type of frames that vanish, if not all do; 0 for none.
+    swallowed: AtomicU16,
     carried: AtomicU64,
     dropped: AtomicU64,
 }
@@ -27,6 +29,7 @@ impl Default for Conditions {
             loss: AtomicU64::new(0),
             corruption: AtomicU64::new(0),
             hole: AtomicBool::new(false),
+            swallowed: AtomicU16::new(0),
             carried: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
         }
@@ -67,6 +70,12 @@ impl Conditions {
     /// Lets every frame vanish at the entrance from now on, or none. What is under way arrives.
     pub(crate) fn set_hole(&self, hole: bool) {
         self.hole.store(hole, Ordering::Relaxed);
+    }
+
+    /// Lets frames of one type vanish from now on, as Ethernet counts them: 0x0800 for IPv4, 0x86dd for
+    /// IPv6.
+    pub(crate) fn swallow(&self, frame_type: u16) {
+        self.swallowed.store(frame_type, Ordering::Relaxed);
     }
 
     /// How many bytes entered, without the frames that were dropped.
@@ -124,6 +133,10 @@ impl<'a> Line<'a> {
         if conditions.hole.load(Ordering::Relaxed) {
             return None;
         }
+        let swallowed = conditions.swallowed.load(Ordering::Relaxed);
+        if swallowed != 0 && frame_type(frame) == Some(swallowed) {
+            return None;
+        }
         if !is_control(frame) && self.happens(&conditions.loss) {
             return None;
         }
@@ -168,7 +181,12 @@ impl<'a> Line<'a> {
 
 /// Whether an Ethernet frame carries ARP, which would take seconds to be repeated.
 fn is_control(frame: &[u8]) -> bool {
-    frame.get(12..14) == Some(&[0x08, 0x06])
+    frame_type(frame) == Some(0x0806)
+}
+
+fn frame_type(frame: &[u8]) -> Option<u16> {
+    let bytes = frame.get(12..14)?;
+    Some(u16::from_be_bytes(bytes.try_into().ok()?))
 }
 
 fn length(frame: &[u8]) -> u64 {
@@ -237,6 +255,19 @@ mod tests {
         assert_eq!(line.admit(&mut [0; 100], now), None);
         conditions.set_hole(false);
         assert_eq!(line.admit(&mut [0; 100], now), Some(now));
+    }
+
+    #[test]
+    fn one_family_can_vanish_alone() {
+        let conditions = Conditions::default();
+        let now = Instant::now();
+        let mut line = Line::new(&conditions, 1, now);
+        conditions.swallow(0x86dd);
+        let mut frame = [0; 60];
+        frame[12..14].copy_from_slice(&[0x86, 0xdd]);
+        assert_eq!(line.admit(&mut frame, now), None);
+        frame[12..14].copy_from_slice(&[0x08, 0x00]);
+        assert_eq!(line.admit(&mut frame, now), Some(now));
     }
 
     #[test]

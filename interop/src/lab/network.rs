@@ -141,6 +141,15 @@ impl Network {
         self.set(path, Way::Both, |conditions| conditions.set_hole(true))
     }
 
+    /// Lets everything of one address family vanish on a path, but not the search for neighbours.
+    pub(crate) fn cut_family(&self, path: u8, family: Family) -> Result<()> {
+        let frame_type = match family {
+            Family::V4 => 0x0800,
+            Family::V6 => 0x86dd,
+        };
+        self.set(path, Way::Both, |conditions| conditions.swallow(frame_type))
+    }
+
     /// Undoes [`cut`](Self::cut).
     pub(crate) fn heal(&self, path: u8) -> Result<()> {
         self.set(path, Way::Both, |conditions| conditions.set_hole(false))

@@ -1,6 +1,6 @@
 //! One transfer between two agents, and what happens to the network meanwhile.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -28,10 +28,10 @@ const LONG: Duration = Duration::from_secs(60);
 pub(crate) struct Plan {
     /// What both ends speak.
     pub(crate) kind: Kind,
-    /// Of every socket.
-    pub(crate) congestion_control: String,
     /// The paths to connect before the transfer; the first carries the handshake.
     pub(crate) paths: Vec<u8>,
+    /// The families of the first connection's addresses, in the order of preference.
+    pub(crate) families: Vec<Family>,
     /// The paths whose addresses the server of a session advertises.
     pub(crate) advertised: Vec<u8>,
     /// What to transfer.
@@ -76,11 +76,16 @@ impl<'a> Trial<'a> {
         let setup = |role| Setup {
             kind: plan.kind,
             role,
-            congestion_control: plan.congestion_control.clone(),
+            congestion_control: lab.congestion_control.clone(),
             streams: plan.streams.clone(),
         };
         let role = Role::Server(Server {
-            address: SocketAddr::from(([0, 0, 0, 0], PORT)),
+            address: if plan.families.contains(&Family::V6) {
+                // Accepts IPv4, too.
+                SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT))
+            } else {
+                SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT))
+            },
             certificate_file: lab.authority.server.certificate_file.clone(),
             key_file: lab.authority.server.key_file.clone(),
             advertised: plan.advertised.iter().copied().map(remote).collect(),
@@ -92,12 +97,16 @@ impl<'a> Trial<'a> {
         let listening = |event: &Event| matches!(event, Event::Listening(_)).then_some(());
         server.wait_for("server", PATIENCE, listening).await?;
         let role = Role::Client {
-            remote: remote(first),
+            remotes: plan
+                .families
+                .iter()
+                .map(|family| SocketAddr::new(server_address(first, *family), PORT))
+                .collect(),
             root_file: lab.authority.root_file.clone(),
         };
         let mut client =
             Agent::start("client", &network.client, &setup(role), trace("client")?).await?;
-        let connected = |event: &Event| matches!(event, Event::Connected { .. }).then_some(());
+        let connected = |event: &Event| event.connected().map(drop);
         client.wait_for("handshake", PATIENCE, connected).await?;
         let mut trial = Self {
             network,

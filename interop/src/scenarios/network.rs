@@ -3,6 +3,7 @@
 
 mod aggregation;
 mod compare;
+mod establishment;
 mod faults;
 mod limits;
 mod lines;
@@ -14,12 +15,10 @@ use crate::scenario::Scenario;
 /// What the rows call the other implementation.
 const PEER: &str = "MPTCP, TLS";
 
-/// Of all sockets, whatever the kernel's default is.
-const CONGESTION_CONTROL: &str = "cubic";
-
 /// The rows of this module.
 pub(super) fn rows() -> Vec<Scenario> {
     let mut rows = lines::rows();
+    rows.extend(establishment::rows());
     rows.extend(faults::rows());
     rows.extend(outages::rows());
     rows.extend(migration::rows());

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::CONGESTION_CONTROL;
 use crate::agent::protocol::{Kind, Transfer};
 use crate::figures::{Figure, Findings};
 use crate::lab::Lab;
+use crate::lab::network::Family;
 use crate::lab::trial::{Direction, Plan};
 use crate::scenario::{Pace, Skip};
 
@@ -76,8 +76,8 @@ pub(super) fn plan(kind: Kind, paths: &[u8], directions: &[Direction], bytes: u6
     };
     Plan {
         kind,
-        congestion_control: CONGESTION_CONTROL.to_owned(),
         paths: paths.to_vec(),
+        families: vec![Family::V4],
         advertised: Vec::new(),
         streams: vec![Transfer {
             upload: length(Direction::Upload),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::compare::plan;
-use super::{CONGESTION_CONTROL, PEER, limits};
+use super::{PEER, limits};
 use crate::agent::protocol::Kind;
 use crate::figures::{Figure, Findings, Limit, Rigour};
 use crate::lab::Lab;
@@ -60,7 +60,6 @@ async fn lines(lab: Arc<Lab>) -> Result<Findings> {
         figures.push(figure);
     }
     Ok(Findings {
-        note: format!("congestion control: {CONGESTION_CONTROL}"),
         figures,
         ..Findings::default()
     })

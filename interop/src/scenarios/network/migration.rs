@@ -10,6 +10,7 @@ use super::{PEER, limits};
 use crate::agent::protocol::Kind;
 use crate::figures::{Figure, Findings};
 use crate::lab::Lab;
+use crate::lab::clock::Moment;
 use crate::lab::network::{Network, Quality};
 use crate::lab::trial::{Direction, Trial};
 use crate::scenario::Scenario;
@@ -20,8 +21,8 @@ const RATE: u64 = 30;
 /// 60 MiB.
 const LENGTH: u64 = 60 << 20;
 
-/// The slow start of the first connection.
-const START: Duration = Duration::from_secs(1);
+/// From so long before the first migration the windows count, to leave out the first slow start.
+const BEFORE: Duration = Duration::from_millis(500);
 
 /// The rows of this module.
 pub(super) fn rows() -> Vec<Scenario> {
@@ -77,12 +78,13 @@ async fn measure(lab: Arc<Lab>, direction: Direction, kind: Kind) -> Result<Vec<
     let mut trial = Trial::start(&lab, &network, &plan).await?;
     trial.go().await?;
     trial.arrived(direction, LENGTH / 3).await?;
+    let first = Moment::now();
     trial.migrate(1, 2).await?;
     trial.arrived(direction, LENGTH * 2 / 3).await?;
     trial.migrate(2, 1).await?;
     let outcome = trial.finish().await?;
     let arrivals = outcome.arrivals(0, direction)?;
-    let from = arrivals.first.after(START);
+    let from = first.before(BEFORE);
     let (half_second, _) = arrivals.extremes(Duration::from_millis(500), from, arrivals.last);
     let (tenth, burst) = arrivals.extremes(Duration::from_millis(100), from, arrivals.last);
     let line = f64::from(u32::try_from(RATE)?) * 1e6;
