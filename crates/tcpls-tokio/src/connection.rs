@@ -5,8 +5,10 @@
 //! drives when the socket is full, and that whoever has something to send drives at once when it
 //! rests: a small write then costs no task switch.
 
+mod fate;
 mod reader;
 mod writer;
 
+pub(crate) use fate::Fate;
 pub(crate) use reader::{Answer, ReadEnd, Reader};
 pub(crate) use writer::Writer;

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use tcpls_core::wire::{ConnectionId, Role, Token};
 use tcpls_core::{ConnectionHandle, ConnectionStart, Session as Core};
 
 use crate::config::{ClientConfig, ServerConfig, TransportConfig};
-use crate::connection::{Answer, Reader, Writer};
+use crate::connection::{Answer, Fate, Reader, Writer};
 use crate::connector::Connected;
 use crate::error::ConnectError;
 use crate::follow::{FollowPaths, Follower, News};
@@ -198,17 +197,19 @@ impl NewConnection<'_> {
             prefix,
         } = self;
         let sealer = RecordSealer::new(Arc::clone(&keys.send), start.id, start.first_sent)?;
-        let over = Arc::new(AtomicBool::new(false));
+        let fate = Arc::new(Fate::default());
         let Transport {
             read,
             write,
             addresses,
+            tcp,
             options,
         } = transport;
         let socket = Socket {
             addresses,
+            tcp,
             options,
-            over: Arc::clone(&over),
+            fate: Arc::clone(&fate),
         };
         let added = shared.update(|state, now| {
             if state.ended().is_some() {
@@ -227,7 +228,7 @@ impl NewConnection<'_> {
         let Some((handle, writer)) = added else {
             return Ok(None);
         };
-        let reader = Reader::new(handle, read, opener, received, over).expecting(answer);
+        let reader = Reader::new(handle, read, opener, received, fate).expecting(answer);
         spawn_held(registration, reader.run(Arc::clone(shared)));
         spawn_held(registration, writer.run(Arc::clone(shared), handle));
         Ok(Some(handle))

@@ -1,18 +1,40 @@
 //! Byte streams: what a session runs over, split into halves that need no common lock.
 
 use std::any::Any;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf};
 use tokio::net::TcpStream;
+use tokio::task::unconstrained;
 
 use crate::path_options::PathOptions;
+use crate::tcp::Tcp;
 
 /// The read half of a connection.
-pub(crate) type ReadIo = Box<dyn AsyncRead + Send + Unpin>;
+pub(crate) type ReadIo = Box<dyn Receive>;
 /// The write half of a connection.
 pub(crate) type WriteIo = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// A byte stream that can also be asked for what it has at hand.
+pub(crate) trait Receive: AsyncRead + Send + Unpin {
+    /// Reads what has arrived, without waiting for the runtime to notice; 0 is the end, and
+    /// [`ErrorKind::WouldBlock`] says that nothing is there.
+    fn read_now(&mut self, space: &mut [u8]) -> io::Result<usize>;
+}
+
+impl<IO: AsyncRead + Send> Receive for ReadHalf<IO> {
+    fn read_now(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        // What a task may do in one turn is no measure of what has arrived.
+        let read = pin!(unconstrained(self.read(space)));
+        match read.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+}
 
 /// Whether an error of this kind says that the other end, or something on the path, broke the
 /// connection.
@@ -37,13 +59,14 @@ pub(crate) struct Transport {
     pub(crate) read: ReadIo,
     pub(crate) write: WriteIo,
     pub(crate) addresses: Addresses,
+    /// The connection itself, over TCP.
+    pub(crate) tcp: Option<Tcp>,
     /// How it was opened, where another could be opened like it.
     pub(crate) options: Option<PathOptions>,
 }
 
 impl Transport {
-    /// Splits `io`. A [`TcpStream`] is split without a lock between its halves, and sends what it
-    /// is given at once: records are batched before they reach the socket.
+    /// Splits `io`. A [`TcpStream`] is split without a lock between its halves.
     pub(crate) fn new<IO>(io: IO) -> Self
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -57,22 +80,23 @@ impl Transport {
             return Self::tcp(tcp);
         }
         match slot {
-            Some(io) => {
-                let (read, write) = tokio::io::split(io);
-                Self {
-                    read: Box::new(read),
-                    write: Box::new(write),
-                    addresses: Addresses::default(),
-                    options: None,
-                }
-            }
+            Some(io) => Self::halves(io),
             // `slot` is only emptied by the branch above, which returns.
-            None => Self {
-                read: Box::new(tokio::io::empty()),
-                write: Box::new(tokio::io::sink()),
-                addresses: Addresses::default(),
-                options: None,
-            },
+            None => Self::halves(tokio::io::empty()),
+        }
+    }
+
+    fn halves<IO>(io: IO) -> Self
+    where
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (read, write) = tokio::io::split(io);
+        Self {
+            read: Box::new(read),
+            write: Box::new(write),
+            addresses: Addresses::default(),
+            tcp: None,
+            options: None,
         }
     }
 
@@ -89,15 +113,12 @@ impl Transport {
             local: stream.local_addr().ok(),
             remote: stream.peer_addr().ok(),
         };
-        // A socket that refuses the option still carries the session, only later.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY refused");
-        }
-        let (read, write) = stream.into_split();
+        let (tcp, read, write) = Tcp::new(stream);
         Self {
             read: Box::new(read),
             write: Box::new(write),
             addresses,
+            tcp: Some(tcp),
             options: None,
         }
     }

@@ -4,6 +4,7 @@
 //! records out of it and put plaintext records into it.
 
 mod leaving;
+mod observing;
 mod slot;
 mod waiting;
 
@@ -17,11 +18,12 @@ use bytes::Bytes;
 use tcpls_core::wire::ConnectionId;
 use tcpls_core::{
     AddressStanding, ConnectionFailure, ConnectionHandle, ConnectionStart, Event, Session as Core,
-    Transmit, TransmitState,
 };
 use tokio::sync::broadcast;
 
 use self::leaving::Leaving;
+pub(crate) use self::observing::poll_transmit;
+use self::slot::Reading;
 pub(crate) use self::slot::{Departure, Slot, Socket};
 use self::waiting::Wakeups;
 pub(crate) use self::waiting::{Interest, Wait, Waiting};
@@ -79,17 +81,6 @@ impl Shared {
         look(&mut self.lock())
     }
 
-    /// Takes the next batch of records for `connection`. After [`TransmitState::Idle`], whoever
-    /// gives the connection something to send drives its writer.
-    pub(crate) fn poll_transmit(
-        &self,
-        connection: ConnectionHandle,
-        limit: usize,
-        transmit: &mut Transmit,
-    ) -> TransmitState {
-        self.update(|state, now| state.core.poll_transmit(connection, limit, now, transmit))
-    }
-
     /// Lets a connection's task look after its own slot; returns whether there still is one.
     pub(crate) fn with_slot(
         &self,
@@ -117,7 +108,7 @@ impl Shared {
         match state.connections.get_mut(&connection) {
             Some(slot) => {
                 slot.register_reader(cx);
-                if wanted {
+                if wanted || slot.reads_the_rest() {
                     Poll::Ready(())
                 } else {
                     Poll::Pending
@@ -130,10 +121,8 @@ impl Shared {
     /// The reader of `connection` has read everything there is.
     pub(crate) fn read_ended(&self, connection: ConnectionHandle, end: ReadEnd) {
         self.update(|state, now| {
-            let earlier = state
-                .connections
-                .get(&connection)
-                .and_then(Slot::write_failure);
+            let slot = state.connections.get_mut(&connection);
+            let earlier = slot.and_then(Slot::read_ended);
             match (end, earlier) {
                 // After a failed write an end of file is only how the failure reads.
                 (ReadEnd::Eof, Some(failure)) | (ReadEnd::Failed(failure), _) => {
@@ -145,6 +134,25 @@ impl Shared {
                 }
             }
         });
+    }
+
+    /// Nothing can be written to `connection` any more: its reader reads what has arrived and then
+    /// reports the failure. If it ended before, the failure is reported here.
+    pub(crate) fn write_failed(&self, connection: ConnectionHandle, failure: ConnectionFailure) {
+        let reader = self.update(|state, now| {
+            let slot = state.connections.get_mut(&connection)?;
+            let (reading, reader) = slot.write_failed(failure);
+            match reading {
+                Reading::Open => reader,
+                Reading::Ended => {
+                    state.core.handle_failure(connection, failure, now);
+                    None
+                }
+            }
+        });
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -366,7 +374,13 @@ impl State {
                 self.leave_withdrawn(now);
                 self.inbox.tell(News::Withdrawn);
             }
-            Event::PathInfoWanted(_) | Event::PingAcked { .. } => {}
+            Event::PathInfoWanted(connection) => {
+                let slot = self.connections.get(&connection);
+                let tcp = slot.and_then(|slot| slot.tcp.clone());
+                let observation = tcp.map(|tcp| (connection, tcp));
+                wakeups.observations.extend(observation);
+            }
+            Event::PingAcked { .. } => {}
         }
     }
 

@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use tcpls_core::wire::hello::join::{AnswerReader, AnswerStage, JoinFailure};
 use tcpls_core::{ConnectionFailure, ConnectionHandle};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
+use super::fate::{Fate, Stage};
 use super::writer::failure;
 use crate::io::ReadIo;
 use crate::shared::Shared;
@@ -46,8 +46,8 @@ pub(crate) struct Reader {
     opened: Vec<OpenedRecord>,
     /// At a client that joins, until the first protected record.
     answer: Option<Answer>,
-    /// Set when the session needs nothing more from this connection.
-    over: Arc<AtomicBool>,
+    /// How long to go on.
+    fate: Arc<Fate>,
 }
 
 impl Reader {
@@ -57,7 +57,7 @@ impl Reader {
         io: ReadIo,
         opener: RecordOpener,
         received: BytesMut,
-        over: Arc<AtomicBool>,
+        fate: Arc<Fate>,
     ) -> Self {
         Self {
             connection,
@@ -67,7 +67,7 @@ impl Reader {
             spares: Vec::new(),
             opened: Vec::new(),
             answer: None,
-            over,
+            fate,
         }
     }
 
@@ -79,10 +79,15 @@ impl Reader {
 
     /// Reads until the connection ends, then tells the session how it ended.
     pub(crate) async fn run(mut self, shared: Arc<Shared>) {
+        poll_fn(|cx| {
+            shared.with_slot(self.connection, |slot| slot.register_reader(cx));
+            Poll::Ready(())
+        })
+        .await;
         if let Some(end) = self.read_all(&shared).await {
             shared.read_ended(self.connection, end);
         }
-        if self.over.load(Ordering::Acquire) {
+        if self.fate.stage() == Stage::Over {
             // Closing a socket with unread input makes the kernel send a RST, which can destroy
             // our last records on their way: read what the peer still sends, for a while.
             let _elapsed = tokio::time::timeout(LINGER, self.discard()).await;
@@ -124,16 +129,37 @@ impl Reader {
         }
     }
 
+    /// Reads once. Once nothing can be written, nothing is waited for either: what has arrived by then
+    /// is all there is.
     async fn fill_unless_over(&mut self) -> Option<io::Result<usize>> {
-        let over = Arc::clone(&self.over);
-        let mut fill = pin!(self.fill());
-        poll_fn(|cx| {
-            if over.load(Ordering::Acquire) {
-                return Poll::Ready(None);
+        let fate = Arc::clone(&self.fate);
+        let filled = {
+            let mut fill = pin!(self.fill());
+            poll_fn(|cx| match fate.stage() {
+                Stage::Live => fill.as_mut().poll(cx).map(Ok),
+                ended @ (Stage::WriteFailed | Stage::Over) => Poll::Ready(Err(ended)),
+            })
+            .await
+        };
+        match filled {
+            Ok(result) => Some(result),
+            Err(Stage::WriteFailed) => Some(self.fill_now()),
+            Err(Stage::Live | Stage::Over) => None,
+        }
+    }
+
+    /// Reads what has arrived; 0 when there is nothing more.
+    fn fill_now(&mut self) -> io::Result<usize> {
+        let mut space = [0; PROBE];
+        match self.io.read_now(&mut space) {
+            Ok(count) => {
+                let read = space.get(..count).unwrap_or_default();
+                self.buffer.extend_from_slice(read);
+                Ok(count)
             }
-            fill.as_mut().poll(cx).map(Some)
-        })
-        .await
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(error),
+        }
     }
 
     async fn discard(&mut self) {

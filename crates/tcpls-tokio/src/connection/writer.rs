@@ -12,16 +12,10 @@ use tokio::io::AsyncWrite;
 
 use crate::block;
 use crate::io::{WriteIo, is_reset};
-use crate::shared::Shared;
-
-/// Plaintext asked for at a time: enough for one large write, little enough to stay in cache.
-const BATCH: usize = 16 * 16 * 1024;
+use crate::shared::{self, Shared};
 
 /// Batches that a caller other than the writer's own task sends before it leaves the rest to it.
 const BORROWED_BATCHES: usize = 2;
-
-/// How long a connection that cannot be written any more is still read.
-const READ_REST: Duration = Duration::from_secs(1);
 
 /// How long a connection that is over may take to send what it was given before: a peer that does
 /// not read must not keep it for ever.
@@ -83,11 +77,8 @@ impl Writer {
         })
         .await;
         if let Err(failure) = end {
-            // The peer's last records may still be readable: its reader reports the end, unless
-            // the transport never ends by itself.
-            shared.with_slot(connection, |slot| slot.write_failed(failure));
-            tokio::time::sleep(READ_REST).await;
-            shared.update(|state, now| state.core.handle_failure(connection, failure, now));
+            // The peer's last records may still be readable.
+            shared.write_failed(connection, failure);
         }
     }
 
@@ -178,7 +169,7 @@ impl WriteHalf {
 
     /// Takes the next records of the session and seals them.
     fn next_batch(&mut self, shared: &Shared) -> Result<Batch, Unsealed> {
-        let next = shared.poll_transmit(self.connection, BATCH, &mut self.transmit);
+        let next = shared::poll_transmit(shared, self.connection, &mut self.transmit);
         if self.transmit.is_empty() && next == TransmitState::Idle {
             return Ok(Batch::Nothing);
         }

@@ -1,23 +1,24 @@
 //! One TCP connection, as the session's state knows it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 
 use tcpls_core::ConnectionFailure;
 
 use super::waiting::Wakeups;
-use crate::connection::Writer;
+use crate::connection::{Fate, Writer};
 use crate::io::Addresses;
 use crate::path_options::PathOptions;
+use crate::tcp::{NO_UNSENT_LIMIT, Tcp};
 
 /// What a connection brings along.
 pub(crate) struct Socket {
     pub(crate) addresses: Addresses,
     /// How to open one like it.
     pub(crate) options: Option<PathOptions>,
-    /// Tells the reader that the session needs nothing more from it.
-    pub(crate) over: Arc<AtomicBool>,
+    pub(crate) tcp: Option<Tcp>,
+    /// Tells the reader how long to go on.
+    pub(crate) fate: Arc<Fate>,
 }
 
 /// What follows when a connection fails.
@@ -37,13 +38,25 @@ pub(crate) struct Slot {
     /// How to open one like it.
     pub(crate) options: Option<PathOptions>,
     pub(crate) departure: Departure,
+    /// What can be asked of the connection beside reading and writing, over TCP.
+    pub(crate) tcp: Option<Tcp>,
+    /// What [`Tcp::set_unsent_limit`] was told last.
+    pub(super) unsent_limit: u32,
     writer: Arc<Writer>,
     writer_task: Option<Waker>,
     reader_task: Option<Waker>,
-    /// Tells the reader, which keeps a share, that the session needs nothing more from it.
-    over: Arc<AtomicBool>,
+    /// Tells the reader, which keeps a share, how long to go on.
+    fate: Arc<Fate>,
     /// Writing failed; what arrived before is still being read.
     write_failure: Option<ConnectionFailure>,
+    reading: Reading,
+}
+
+/// Whether the reader may still have something to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    Open,
+    Ended,
 }
 
 impl Slot {
@@ -52,11 +65,14 @@ impl Slot {
             addresses: socket.addresses,
             options: socket.options,
             departure: Departure::Rejoin,
+            tcp: socket.tcp,
+            unsent_limit: NO_UNSENT_LIMIT,
             writer,
             writer_task: None,
             reader_task: None,
-            over: socket.over,
+            fate: socket.fate,
             write_failure: None,
+            reading: Reading::Open,
         }
     }
 
@@ -66,18 +82,26 @@ impl Slot {
     }
 
     /// Leaves word whom to wake when reading goes on, or the connection is over.
-    pub(super) fn register_reader(&mut self, cx: &Context<'_>) {
+    pub(crate) fn register_reader(&mut self, cx: &Context<'_>) {
         register(&mut self.reader_task, cx);
     }
 
-    /// Writing failed like this; the reader has the last word.
-    pub(crate) fn write_failed(&mut self, failure: ConnectionFailure) {
+    /// Writing failed like this. Says whether the reader will report it, and whom to wake for that.
+    pub(super) fn write_failed(&mut self, failure: ConnectionFailure) -> (Reading, Option<Waker>) {
         self.write_failure = Some(failure);
+        self.fate.write_failed();
+        (self.reading, self.reader_task.clone())
     }
 
-    /// How writing failed, if it did.
-    pub(super) fn write_failure(&self) -> Option<ConnectionFailure> {
+    /// Reading has ended. Returns how writing failed, if it did.
+    pub(super) fn read_ended(&mut self) -> Option<ConnectionFailure> {
+        self.reading = Reading::Ended;
         self.write_failure
+    }
+
+    /// Whether waiting for the application is over, because what is there is all that will come.
+    pub(super) fn reads_the_rest(&self) -> bool {
+        self.write_failure.is_some()
     }
 
     /// Has the writer send what there is.
@@ -94,7 +118,7 @@ impl Slot {
 
     /// The session needs the connection no more: both its tasks end.
     pub(super) fn end(self, wakeups: &mut Wakeups) {
-        self.over.store(true, Ordering::Release);
+        self.fate.end();
         wakeups.tasks.extend(self.writer_task);
         wakeups.tasks.extend(self.reader_task);
     }

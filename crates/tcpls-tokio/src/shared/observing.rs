@@ -1,0 +1,80 @@
+//! What TCP says about the connections, on its way to the session.
+//!
+//! The system is not asked under the session's lock.
+
+use std::time::Instant;
+
+use tcpls_core::{ConnectionHandle, Transmit, TransmitState};
+
+use super::{Shared, State};
+use crate::tcp::{NO_UNSENT_LIMIT, Tcp};
+
+/// Takes the next batch of records for `connection`, after TCP was asked how it does if what is known
+/// of it is old. After [`TransmitState::Idle`], whoever gives the connection something to send drives
+/// its writer.
+pub(crate) fn poll_transmit(
+    shared: &Shared,
+    connection: ConnectionHandle,
+    transmit: &mut Transmit,
+) -> TransmitState {
+    let first = shared.update(|state, now| match unobserved(state, connection, now) {
+        Some(tcp) => Err(tcp),
+        None => Ok(next(state, connection, transmit, now)),
+    });
+    let tcp = match first {
+        Ok(next) => return next,
+        Err(tcp) => tcp,
+    };
+    let info = tcp.info();
+    let (next, unsent_limit) = shared.update(|state, now| {
+        if let Some(info) = info {
+            state.core.handle_path_info(connection, info, now);
+        }
+        let next = next(state, connection, transmit, now);
+        (next, new_unsent_limit(state, connection))
+    });
+    if let Some(limit) = unsent_limit {
+        tcp.set_unsent_limit(limit);
+    }
+    next
+}
+
+/// Asks TCP how a connection does, and tells the session.
+pub(super) fn observe(shared: &Shared, connection: ConnectionHandle, tcp: &Tcp) {
+    if let Some(info) = tcp.info() {
+        shared.update(|state, now| state.core.handle_path_info(connection, info, now));
+    }
+}
+
+fn next(
+    state: &mut State,
+    connection: ConnectionHandle,
+    transmit: &mut Transmit,
+    now: Instant,
+) -> TransmitState {
+    let batch = state.core.transmit_batch(connection);
+    state.core.poll_transmit(connection, batch, now, transmit)
+}
+
+/// The connection, where TCP is to be asked about it before anything is sent on it.
+fn unobserved(state: &State, connection: ConnectionHandle, now: Instant) -> Option<Tcp> {
+    let slot = state.connections.get(&connection)?;
+    let tcp = slot.tcp.as_ref().filter(|tcp| tcp.is_observable())?;
+    let wanted = state.core.wants_path_info(connection, now);
+    wanted.then(|| tcp.clone())
+}
+
+/// How much may wait unsent in the socket of `connection`, when that changes: while there is a choice
+/// of connections, no more than is given out at a time, because what the socket has no other
+/// connection can carry.
+fn new_unsent_limit(state: &mut State, connection: ConnectionHandle) -> Option<u32> {
+    let limit = if state.core.usable_connections() > 1 {
+        let batch = state.core.transmit_batch(connection).next_power_of_two();
+        u32::try_from(batch).unwrap_or(NO_UNSENT_LIMIT)
+    } else {
+        NO_UNSENT_LIMIT
+    };
+    let slot = state.connections.get_mut(&connection)?;
+    let old = std::mem::replace(&mut slot.unsent_limit, limit);
+    (old != limit).then_some(limit)
+}
