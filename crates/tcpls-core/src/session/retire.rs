@@ -15,6 +15,9 @@ use crate::{
 /// How long acknowledgments are awaited where no round trip is known.
 const GRACE: Duration = Duration::from_millis(250);
 
+/// How long they are awaited at least: the peer is to read and to apply what arrived.
+const LEAST_GRACE: Duration = Duration::from_millis(100);
+
 /// Begins to retire a connection.
 pub(super) fn begin(
     session: &mut Session,
@@ -175,6 +178,7 @@ fn grace(session: &Session) -> Duration {
         Some(longest) => longest
             .saturating_mul(2)
             .saturating_add(session.config.ack_delay)
+            .max(LEAST_GRACE)
             .min(session.config.drain_timeout),
         None => GRACE,
     }

