@@ -3,6 +3,7 @@
 //! One task for each session. It rests until a connection fails or falls silent, an address comes, or
 //! the time for the next attempt has come. What to try and when is [`plan`]'s, how to connect [`dial`]'s.
 
+mod attempt;
 mod budget;
 mod dial;
 mod inbox;
@@ -19,14 +20,13 @@ use tcpls_core::{AddressStanding, ConnectionHandle};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
+use attempt::{Outcome, attempt, is_final};
 pub(crate) use inbox::{Inbox, News};
-use plan::{Origin, Place, PlaceId, Plan};
+use plan::{Origin, PlaceId, Plan};
 pub use policy::{AdvertisedAddresses, FollowPaths};
 
 use crate::clock;
-use crate::error::PathError;
 use crate::interfaces::{self, LocalAddress};
-use crate::io::Transport;
 use crate::join::Joiner;
 use crate::path_options::PathOptions;
 use crate::shared::{Departure, Shared, State};
@@ -40,15 +40,6 @@ pub(crate) struct Follower {
     running: BTreeMap<PlaceId, AbortHandle>,
     /// Where the session's first connection went.
     primary: Option<SocketAddr>,
-}
-
-/// What became of an attempt.
-enum Outcome {
-    Joined(ConnectionHandle),
-    /// There is no TCP connection.
-    Unreached(PathError),
-    /// There is one, but it did not join.
-    Unjoined(PathError),
 }
 
 impl Follower {
@@ -226,46 +217,6 @@ impl Follower {
     }
 }
 
-/// One attempt to get to a place.
-async fn attempt(shared: &Arc<Shared>, joiner: &Joiner, place: Place) -> Outcome {
-    if let Err(error) = place.options.check(shared) {
-        return Outcome::Unjoined(error);
-    }
-    let (tcp, took) = match dial::dial(&place.options).await {
-        Ok(dialled) => dialled,
-        Err(error) => return Outcome::Unreached(error),
-    };
-    let transport = Transport::new(tcp).opened_with(place.options.clone());
-    if is_elsewhere(shared, &place, &transport) {
-        return Outcome::Unreached(PathError::NoAddress);
-    }
-    let patience = place.patience(took);
-    match tokio::time::timeout(patience, joiner.join(shared, transport)).await {
-        Ok(Ok(connection)) => Outcome::Joined(connection),
-        Ok(Err(error)) => Outcome::Unjoined(error),
-        Err(_) => Outcome::Unjoined(PathError::TimedOut(patience)),
-    }
-}
-
-/// Whether the system chose another way than the lost connection took, and one that the session has
-/// already: that is not the path that is missing.
-fn is_elsewhere(shared: &Shared, place: &Place, transport: &Transport) -> bool {
-    let addresses = transport.addresses;
-    let ip = |address: Option<SocketAddr>| address.map(|address| address.ip());
-    let before = match place.origin {
-        Origin::Lost(_, local) | Origin::Suspect(_, local) => local,
-        Origin::Advertised(_) | Origin::Wanted | Origin::Interface => return false,
-    };
-    before != ip(addresses.local)
-        && shared.inspect(|state| {
-            state.connections.iter().any(|(connection, slot)| {
-                ip(slot.addresses.local) == ip(addresses.local)
-                    && slot.addresses.remote == addresses.remote
-                    && !state.core.is_suspect(*connection)
-            })
-        })
-}
-
 /// Ends a connection that is not needed, in order, unless it turns out to be the only one.
 fn retire(state: &mut State, connection: ConnectionHandle, now: std::time::Instant) {
     let departure = match state.core.retire(connection, now) {
@@ -323,12 +274,4 @@ async fn at(time: Option<std::time::Instant>) {
         Some(time) => tokio::time::sleep_until(Instant::from_std(time)).await,
         None => std::future::pending().await,
     }
-}
-
-/// Whether no further attempt will do better.
-fn is_final(error: &PathError) -> bool {
-    matches!(
-        error,
-        PathError::TokensUsedUp | PathError::SessionLost(_) | PathError::AddressWithdrawn(_)
-    )
 }
