@@ -121,7 +121,6 @@ pub(super) fn on_deadline(session: &mut Session, c: ConnectionHandle, now: Insta
             let retiring = matches!(state.write, WriteHalf::Retiring(_));
             if state.is_moved() || retiring && connection.sent.is_settled() {
                 bury(session, c, now);
-                failover::repeat_acks(session);
             } else {
                 failover::fail(session, c, ConnectionFailure::Eof, now);
             }
@@ -145,7 +144,8 @@ pub(super) fn after_loss(session: &mut Session) {
     }
 }
 
-/// The orderly end.
+/// The orderly end. TCP's FIN is not authentic: where it was forged, acknowledgments that were sent here
+/// did not arrive, so they are repeated.
 fn bury(session: &mut Session, c: ConnectionHandle, now: Instant) {
     if !session.connections.live().contains(&c) {
         return;
@@ -160,6 +160,7 @@ fn bury(session: &mut Session, c: ConnectionHandle, now: Instant) {
         connection: c,
         failure: None,
     });
+    failover::repeat_acks(session);
     if session.connections.live().is_empty() {
         close::on_last_connection_lost(session, ConnectionFailure::Eof, now);
     }

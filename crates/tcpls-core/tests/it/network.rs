@@ -314,6 +314,7 @@ impl Network {
             self.addresses[index(role)].sort();
             assert_eq!(known, self.addresses[index(role)], "addresses of {role:?}");
             let session = &self.game.pair.host(role).session;
+            assert_eq!(session.stats().bytes_unacked, 0, "{role:?}");
             for c in session.connections() {
                 let stats = session.connection_stats(c).unwrap();
                 assert_eq!(stats.frames_in_flight, 0, "{role:?} {c}");
@@ -363,6 +364,7 @@ fn play(seed: u64) {
     }
     network.game.accept_all();
     network.come_to_rest();
+    network.check_rest();
     network.game.finish_all();
     network.come_to_rest();
     network.game.check_streams();
