@@ -17,6 +17,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::certificates::{Identity, read_roots, system_roots};
 use crate::exit::{Exit, Failure};
 use crate::number::parse_seconds;
+use crate::path_arg::PathArg;
+use crate::silencer::Silencer;
 use crate::target::Target;
 use crate::tls::{AnyCertificate, TlsArgs};
 
@@ -48,12 +50,42 @@ pub(crate) struct ClientArgs {
     tls: TlsArgs,
 }
 
+/// What a command wants of its session.
+#[derive(Clone, Debug)]
+pub(crate) struct Wishes {
+    pub(crate) session: SessionConfig,
+    /// How the first connection is to go.
+    pub(crate) path: PathArg,
+    pub(crate) silencing: Silencing,
+}
+
+/// Whether the first connection is to fall silent at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Silencing {
+    No,
+    Prepared,
+}
+
+impl Default for Wishes {
+    /// One connection, which the session ends with.
+    fn default() -> Self {
+        let mut session = SessionConfig::new();
+        session.orphan_timeout(None);
+        Self {
+            session,
+            path: PathArg::default(),
+            silencing: Silencing::No,
+        }
+    }
+}
+
 /// A connection that is ready for use.
 #[derive(Debug)]
 pub(crate) struct Dialled {
     pub(crate) connected: Connected,
     pub(crate) connector: Connector,
     pub(crate) address: SocketAddr,
+    pub(crate) silencer: Option<Silencer>,
     /// Name resolution and TCP handshake.
     pub(crate) connect_time: Duration,
     pub(crate) handshake_time: Duration,
@@ -63,13 +95,22 @@ pub(crate) struct Dialled {
 #[derive(Debug)]
 pub(crate) struct ClientSession {
     pub(crate) session: Session,
+    /// Where its first connection went.
+    pub(crate) address: SocketAddr,
+    /// Of its first connection.
+    pub(crate) silencer: Option<Silencer>,
     connector: Connector,
 }
 
 impl ClientArgs {
     /// Connects and runs the handshake; what the peer speaks is for the caller to look at.
-    pub(crate) async fn dial(&self) -> Result<Dialled, Failure> {
-        let config = self.config()?;
+    pub(crate) async fn dial(&self, wishes: Wishes) -> Result<Dialled, Failure> {
+        let Wishes {
+            session,
+            path,
+            silencing,
+        } = wishes;
+        let config = self.config(session)?;
         let host = self.server_name.as_ref().unwrap_or(&self.target.host);
         let name = ServerName::try_from(host.clone()).map_err(|_| {
             Failure::new(
@@ -79,7 +120,11 @@ impl ClientArgs {
         })?;
         warm_up();
         let start = Instant::now();
-        let (tcp, address) = self.connect().await?;
+        let (tcp, address) = self.connect(&path).await?;
+        let silencer = match silencing {
+            Silencing::No => None,
+            Silencing::Prepared => Some(Silencer::new(&tcp).map_err(unusable)?),
+        };
         let connect_time = start.elapsed();
         let connector = Connector::new(config);
         let start = Instant::now();
@@ -92,14 +137,15 @@ impl ClientArgs {
             connected,
             connector,
             address,
+            silencer,
             connect_time,
             handshake_time,
         })
     }
 
     /// Connects to a peer that must speak TCPLS.
-    pub(crate) async fn session(&self) -> Result<ClientSession, Failure> {
-        let dialled = self.dial().await?;
+    pub(crate) async fn session(&self, wishes: Wishes) -> Result<ClientSession, Failure> {
+        let dialled = self.dial(wishes).await?;
         let session = dialled
             .connected
             .into_session()
@@ -107,11 +153,13 @@ impl ClientArgs {
             .map_err(|error| Failure::handshake(&self.target, &error))?;
         Ok(ClientSession {
             session,
+            address: dialled.address,
+            silencer: dialled.silencer,
             connector: dialled.connector,
         })
     }
 
-    async fn connect(&self) -> Result<(TcpStream, SocketAddr), Failure> {
+    async fn connect(&self, path: &PathArg) -> Result<(TcpStream, SocketAddr), Failure> {
         let Target { host, port } = &self.target;
         let limit = self.connect_timeout;
         let deadline = Instant::now() + limit;
@@ -124,13 +172,17 @@ impl ClientArgs {
         let unreachable = |what: &str, error: io::Error| {
             Failure::new(Exit::Unreachable, format!("cannot {what}: {error}"))
         };
-        let addresses = timeout_at(deadline, tokio::net::lookup_host((host.as_str(), *port)))
-            .await
-            .unwrap_or_else(|_| Err(late()))
-            .map_err(|error| unreachable(&format!("resolve '{host}'"), error))?;
+        let addresses: Vec<_> = match path.own_remote(*port) {
+            Some(address) => vec![address],
+            None => timeout_at(deadline, tokio::net::lookup_host((host.as_str(), *port)))
+                .await
+                .unwrap_or_else(|_| Err(late()))
+                .map_err(|error| unreachable(&format!("resolve '{host}'"), error))?
+                .collect(),
+        };
         let mut problem = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in addresses {
-            let attempt = timeout_at(deadline, TcpStream::connect(address)).await;
+            let attempt = timeout_at(deadline, path.dial(address)).await;
             match attempt.unwrap_or_else(|_| Err(late())) {
                 Ok(tcp) => return Ok((tcp, address)),
                 Err(error) => problem = error,
@@ -139,7 +191,7 @@ impl ClientArgs {
         Err(unreachable(&format!("connect to {}", self.target), problem))
     }
 
-    fn config(&self) -> Result<ClientConfig, Failure> {
+    fn config(&self, session: SessionConfig) -> Result<ClientConfig, Failure> {
         let provider = self.tls.provider();
         let versions = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -169,9 +221,6 @@ impl ClientArgs {
         let mut config = ClientConfig::new(&Arc::new(tls)).map_err(unusable)?;
         let mut transport = TransportConfig::default();
         transport.handshake_timeout(self.connect_timeout);
-        // No command opens another path yet, so there is nothing to wait for.
-        let mut session = SessionConfig::new();
-        session.orphan_timeout(None);
         transport.session(session);
         config.transport_config(Arc::new(transport));
         Ok(config)

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use tcpls_core::wire::ConnectionId;
-use tcpls_core::{ConnectionFailure, ConnectionHandle, ConnectionStats};
+use tcpls_core::{ConnectionFailure, ConnectionHandle, ConnectionStats, PathInfo, PathStatus};
 
 use crate::io::Addresses;
 use crate::shared::State;
@@ -20,8 +20,12 @@ pub struct PathStats {
     pub remote_address: Option<SocketAddr>,
     /// How it is, or why it ended.
     pub state: PathState,
+    /// What it is for.
+    pub status: PathStatus,
     /// Its counters.
     pub counters: ConnectionStats,
+    /// What TCP last said about it, where the system tells.
+    pub info: Option<PathInfo>,
 }
 
 /// How a connection is.
@@ -97,7 +101,9 @@ pub(crate) fn path_stats(state: &State) -> Vec<PathStats> {
                 local_address: record.addresses.local,
                 remote_address: record.addresses.remote,
                 state: path,
+                status: core.path_status(connection).unwrap_or_default(),
                 counters: core.connection_stats(connection)?,
+                info: core.path_info(connection),
             })
         })
         .collect()

@@ -10,7 +10,7 @@ use tcpls_tokio::{
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use crate::client::{ClientArgs, Dialled};
+use crate::client::{ClientArgs, Dialled, Wishes};
 use crate::exit::Failure;
 use crate::report::Format;
 use crate::stdio::{Input, Output};
@@ -46,7 +46,7 @@ pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
         connected,
         connector,
         ..
-    } = args.client.dial().await?;
+    } = args.client.dial(Wishes::default()).await?;
     let refuse = |error: &ConnectError| Failure::handshake(&args.client.target, error);
     match connected {
         Connected::Plain(_) if args.require_tcpls => connected

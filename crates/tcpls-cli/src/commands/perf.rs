@@ -2,8 +2,11 @@
 
 mod client;
 mod control;
+mod fault;
 mod load;
+mod paths;
 mod report;
+mod scheduler;
 mod server;
 
 use clap::Subcommand;

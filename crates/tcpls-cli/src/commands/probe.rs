@@ -8,7 +8,7 @@ use tcpls_tokio::{Connected, Session};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
-use crate::client::{ClientArgs, Dialled};
+use crate::client::{ClientArgs, Dialled, Wishes};
 use crate::exit::Failure;
 use crate::number::milliseconds;
 use crate::report::Format;
@@ -45,7 +45,7 @@ struct Report {
 }
 
 pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
-    let dialled = args.client.dial().await?;
+    let dialled = args.client.dial(Wishes::default()).await?;
     let mut report = Report::new(args, &dialled);
     let Dialled {
         connected,

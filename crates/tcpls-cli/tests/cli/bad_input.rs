@@ -48,6 +48,42 @@ fn wrong_flags_are_usage_errors() {
             &["perf", "client", "host:1", "-P", "1000"],
             "invalid value '1000'",
         ),
+        (
+            &["perf", "client", "host:1", "--path", "eth0"],
+            "'eth0' is not an IP address",
+        ),
+        (
+            &["perf", "client", "host:1", "--path", "127.0.0.1,spare"],
+            "'spare' is not 'backup'",
+        ),
+        (
+            &["perf", "client", "host:1", "--connections", "33"],
+            "33 is not in 1..=32",
+        ),
+        (
+            &[
+                "perf",
+                "client",
+                "h:1",
+                "--path",
+                "::1",
+                "--connections",
+                "2",
+            ],
+            "cannot be used with",
+        ),
+        (
+            &["perf", "client", "host:1", "--scheduler", "fastest"],
+            "invalid value 'fastest'",
+        ),
+        (
+            &["perf", "client", "host:1", "--fail-at", "1:path=0:fin"],
+            "not by 'fin'",
+        ),
+        (
+            &["perf", "client", "host:1", "--fail-at", "1:path=1:down"],
+            "there is no path 1 to take down",
+        ),
     ] {
         refused(&run(args), 2, problem);
     }
@@ -68,6 +104,23 @@ fn a_port_without_a_listener_is_unreachable() {
     for command in [&["connect"][..], &["probe"], &["perf", "client"]] {
         let finished = run(&[command, &[&address, "--insecure"]].concat());
         refused(&finished, 3, &format!("cannot connect to {address}"));
+    }
+}
+
+#[test]
+fn a_path_that_cannot_be_opened_is_named() {
+    let server = Server::start(&["perf", "server"], "unopened", &[]);
+    let closed = format!("={}", closed_port());
+    let args = ["perf", "client", &server.address, "--ca", server.ca()];
+    for (path, problem) in [
+        (closed.as_str(), "cannot open path 1: "),
+        ("192.0.2.1", "cannot open path 1: "),
+        ("%none0", "network interface 'none0'"),
+    ] {
+        let flags = ["--path", "127.0.0.1", "--path", path];
+        refused(&run(&[&args[..], &flags].concat()), 3, problem);
+        let flags = ["--path", path];
+        refused(&run(&[&args[..], &flags].concat()), 3, "cannot connect to");
     }
 }
 

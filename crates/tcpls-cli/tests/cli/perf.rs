@@ -91,3 +91,155 @@ fn a_one_off_server_ends_after_its_client() {
     let finished = Running::finish(server.running);
     assert_eq!(finished.code, Some(0), "{finished:?}");
 }
+
+/// The paths of a report.
+fn paths(json: &serde_json::Value) -> &[serde_json::Value] {
+    json["paths"].as_array().unwrap()
+}
+
+#[test]
+fn one_connection_is_one_path() {
+    let server = Server::start(&["perf", "server"], "perf_path", &[]);
+    let json = measure(&server, &["-n", "1M"]);
+    let [path] = paths(&json) else {
+        panic!("{json}");
+    };
+    assert_eq!((&path["id"], &path["state"]), (&0.into(), &"open".into()));
+    assert_eq!(path["remote"], server.address);
+    assert!(path["bytes_sent"].as_u64().unwrap() > 1 << 20, "{json}");
+    assert!(path["bytes_received"].as_u64().unwrap() > 0, "{json}");
+    for key in ["ended_at", "reason"] {
+        assert!(path[key].is_null(), "{json}");
+    }
+    assert!(path.get("srtt_ms").is_some(), "{json}");
+    assert_eq!(json["failures"], serde_json::json!([]));
+}
+
+#[test]
+fn every_scheduler_measures_over_several_connections() {
+    let server = Server::start(&["perf", "server"], "perf_schedulers", &[]);
+    let every = [
+        "lowest-rtt",
+        "earliest-completion",
+        "round-robin",
+        "redundant",
+        "backup",
+    ];
+    for scheduler in every {
+        let flags = ["-n", "8M", "--connections", "3", "--scheduler", scheduler];
+        let json = measure(&server, &flags);
+        assert_eq!(json["bytes"], 8 << 20, "{json}");
+        assert_eq!(json["connections"], 3, "{json}");
+        let sent = |index: usize| paths(&json)[index]["bytes_sent"].as_u64().unwrap();
+        let backups = paths(&json).iter().filter(|path| path["backup"] == true);
+        assert_eq!(backups.count(), if scheduler == "backup" { 2 } else { 0 });
+        match scheduler {
+            "redundant" => (0..3).for_each(|index| assert!(sent(index) > 1 << 20, "{json}")),
+            "round-robin" => (0..3).for_each(|index| assert!(sent(index) > 1 << 19, "{json}")),
+            "backup" => assert!(sent(0) > 8 << 20 && sent(1) < 10_000, "{json}"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn paths_come_from_where_they_are_told() {
+    let server = Server::start(&["perf", "server"], "perf_paths", &[]);
+    let to = format!("127.0.0.4={},backup", server.address);
+    let flags = [
+        "--path",
+        "127.0.0.2",
+        "--path",
+        "127.0.0.3%lo",
+        "--path",
+        &to,
+    ];
+    let json = measure(&server, &[&["-n", "4M"], &flags[..]].concat());
+    assert_eq!(paths(&json).len(), 3, "{json}");
+    for (path, local) in paths(&json)
+        .iter()
+        .zip(["127.0.0.2:", "127.0.0.3:", "127.0.0.4:"])
+    {
+        assert!(path["local"].as_str().unwrap().starts_with(local), "{json}");
+        assert_eq!(path["remote"], server.address);
+        assert_eq!(path["backup"], local == "127.0.0.4:");
+    }
+}
+
+#[test]
+fn a_measurement_outlives_a_path_that_is_aborted() {
+    let server = Server::start(&["perf", "server"], "perf_rst", &[]);
+    let flags = [
+        "-t",
+        "1",
+        "--connections",
+        "2",
+        "--fail-at",
+        "0.3:path=0:rst",
+    ];
+    let json = measure(&server, &flags);
+    let first = &paths(&json)[0];
+    assert_eq!(first["state"], "ended", "{json}");
+    let end = first["ended_at"].as_f64().unwrap();
+    assert!((0.3..1.0).contains(&end), "{json}");
+    assert_eq!(paths(&json)[1]["state"], "open", "{json}");
+    let failure = serde_json::json!([{"at": 0.3, "path": 0, "how": "rst", "done": true}]);
+    assert_eq!(json["failures"], failure);
+}
+
+#[test]
+fn a_path_that_is_not_there_cannot_fail() {
+    let server = Server::start(&["perf", "server"], "perf_no_path", &[]);
+    let json = measure(&server, &["-t", "0.3", "--fail-at", "0.1:path=7:rst"]);
+    assert_eq!(json["failures"][0]["done"], false, "{json}");
+    assert_eq!(paths(&json)[0]["state"], "open", "{json}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_measurement_outlives_a_path_that_falls_silent() {
+    let server = Server::start(&["perf", "server"], "perf_down", &[]);
+    for path in ["0", "1"] {
+        let fault = format!("0.2:path={path}:down");
+        let flags = [
+            "--bidir",
+            "-t",
+            "0.6",
+            "--connections",
+            "2",
+            "--fail-at",
+            &fault,
+        ];
+        let json = measure(&server, &flags);
+        assert_eq!(json["failures"][0]["done"], true, "{json}");
+        let index = path.parse::<usize>().unwrap();
+        assert_ne!(paths(&json)[index]["state"], "open", "{json}");
+        assert!(json["bytes_to_server"].as_u64().unwrap() > 0, "{json}");
+        assert!(json["bytes_to_client"].as_u64().unwrap() > 0, "{json}");
+    }
+}
+
+#[test]
+fn a_report_for_people_has_a_line_for_each_path() {
+    let server = Server::start(&["perf", "server"], "perf_path_lines", &[]);
+    let args = ["perf", "client", &server.address, "--ca", server.ca()];
+    let flags = [
+        "-t",
+        "0.5",
+        "--connections",
+        "2",
+        "--fail-at",
+        "0.1:path=1:rst",
+    ];
+    let finished = run(&[&args[..], &flags].concat());
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let text = finished.stdout_text();
+    for part in [
+        "  0.10 s  path 1 rst\n",
+        "\npath 0: 127.0.0.1:",
+        "\npath 1: ",
+        ", ended at 0.",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}

@@ -2,17 +2,22 @@
 
 use std::time::Duration;
 
+use tcpls_tokio::{PathStatus, SessionConfig};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::control::{
     Amount, Direction, MAX_LENGTH, MAX_STREAMS, Outcome, Receiver, Reply, Request, Sender, VERSION,
 };
+use super::fault::{Fault, How};
 use super::load::{Load, Part, ReadCount};
+use super::paths::{Paths, silenced};
 use super::report::{Interval, Measured, Report};
-use crate::client::{ClientArgs, ClientSession};
+use super::scheduler::Scheduler;
+use crate::client::{ClientArgs, ClientSession, Silencing, Wishes};
 use crate::cpu;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::number::{parse_seconds, parse_size};
+use crate::path_arg::PathArg;
 use crate::report::Format;
 use crate::tls::suite_name;
 
@@ -44,12 +49,36 @@ pub(crate) struct Args {
     /// Bytes that are written at a time (K, M)
     #[arg(short = 'l', long, value_name = "LEN", default_value = "128K", value_parser = parse_length)]
     length: u64,
+    /// A TCP connection of the session; the first one listed carries the handshake, the others join.
+    /// LOCAL is an address and DEV a network interface; REMOTE is an address of the server, with a
+    /// port or without [default: where the first connection goes]
+    #[arg(long, value_name = "LOCAL[%DEV][=REMOTE][,backup]")]
+    path: Vec<PathArg>,
+    /// TCP connections to the target
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "path",
+        value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_PATHS)))]
+    connections: u8,
+    /// How what the client sends is spread over its connections [default: earliest-completion]
+    #[arg(long, value_name = "POLICY")]
+    scheduler: Option<Scheduler>,
+    /// Let a path fail at this time: rst aborts its connection, and another takes its place; down makes
+    /// the system drop what arrives on it, for good and without telling anybody (Linux). Paths
+    /// count from 0
+    #[arg(long, value_name = "TIME:path=N:rst|down")]
+    fail_at: Vec<Fault>,
 }
 
+/// How many connections a server takes at a time, unless it is configured otherwise.
+const MAX_PATHS: u8 = 32;
+
 pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
-    let client = args.client.session().await?;
+    let wanted = args.paths()?;
+    let mut client = args.client.session(args.wishes(&wanted)).await?;
     let request = args.request();
-    let measured = measure(args, format, &client, &request).await?;
+    let first = (client.address, client.silencer.take());
+    let session = &client.session;
+    let paths = Paths::open(session, first, &wanted, &args.fail_at).await?;
+    let measured = measure(args, format, &client, paths, &request).await?;
     let report = Report::new(&request, measured);
     client.close().await;
     format.print(&report)
@@ -59,6 +88,7 @@ async fn measure(
     args: &Args,
     format: Format,
     client: &ClientSession,
+    mut paths: Paths,
     request: &Request,
 ) -> Result<Measured, Failure> {
     let session = &client.session;
@@ -92,20 +122,26 @@ async fn measure(
                 Some(Reply::Ready | Reply::Refused { .. }) | None => return Err(out_of_turn()),
             },
             now = watch.tick() => watch.report(now, count.get())?,
+            never = paths.follow() => match never {},
         }
     }
     let Outcome {
         bytes: to_server,
         cpu_seconds: cpu_remote,
     } = done.ok_or_else(out_of_turn)?;
+    let time = start.elapsed();
+    let (paths, failures) = paths.report();
     Ok(Measured {
         to_server,
         to_client: count.get(),
-        time: start.elapsed(),
+        time,
         cpu_local: cpu::since(cpu).map(|time| time.as_secs_f64()),
         cpu_remote,
         connections: session.stats().connections,
         cipher_suite: suite_name(session.handshake().suite),
+        bytes_retransmitted: session.stats().bytes_retransmitted,
+        paths,
+        failures,
         intervals: watch.intervals,
     })
 }
@@ -175,6 +211,49 @@ impl Watch {
 }
 
 impl Args {
+    /// All connections that are wanted, the first one first.
+    fn paths(&self) -> Result<Vec<PathArg>, Failure> {
+        let mut paths = self.path.clone();
+        if paths.is_empty() {
+            paths.resize(usize::from(self.connections), PathArg::default());
+        }
+        if paths.len() > usize::from(MAX_PATHS) {
+            let text = format!("--path: at most {MAX_PATHS} connections are possible");
+            return Err(Failure::new(Exit::Usage, text));
+        }
+        if self.scheduler == Some(Scheduler::Backup) {
+            for spare in paths.iter_mut().skip(1) {
+                spare.status = PathStatus::Backup;
+            }
+        }
+        let count = u32::try_from(paths.len()).unwrap_or(u32::MAX);
+        let missing = |fault: &&Fault| fault.how == How::Down && fault.path >= count;
+        if let Some(fault) = self.fail_at.iter().find(missing) {
+            let text = format!("--fail-at: there is no path {} to take down", fault.path);
+            return Err(Failure::new(Exit::Usage, text));
+        }
+        Ok(paths)
+    }
+
+    fn wishes(&self, paths: &[PathArg]) -> Wishes {
+        let Wishes { mut session, .. } = Wishes::default();
+        if paths.len() > 1 || !self.fail_at.is_empty() {
+            session = SessionConfig::new();
+        }
+        if let Some(scheduler) = self.scheduler {
+            session.scheduler(scheduler.policy());
+        }
+        Wishes {
+            session,
+            path: paths.first().cloned().unwrap_or_default(),
+            silencing: if silenced(&self.fail_at, 0) {
+                Silencing::Prepared
+            } else {
+                Silencing::No
+            },
+        }
+    }
+
     fn request(&self) -> Request {
         Request {
             version: VERSION,

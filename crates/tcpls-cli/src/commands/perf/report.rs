@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::control::{Direction, Request};
+use super::paths::{Broken, PathReport};
 use crate::number::{Size, gbit_per_s, real};
 
 /// What was measured, before it is made a report.
@@ -21,6 +22,10 @@ pub(super) struct Measured {
     pub(super) cpu_remote: Option<f64>,
     pub(super) connections: u32,
     pub(super) cipher_suite: &'static str,
+    /// Stream bytes that the client sent again because their connection failed.
+    pub(super) bytes_retransmitted: u64,
+    pub(super) paths: Vec<PathReport>,
+    pub(super) failures: Vec<Broken>,
     pub(super) intervals: Vec<Interval>,
 }
 
@@ -40,6 +45,9 @@ pub(super) struct Report {
     streams: u32,
     connections: u32,
     cipher_suite: &'static str,
+    bytes_retransmitted: u64,
+    paths: Vec<PathReport>,
+    failures: Vec<Broken>,
     intervals: Vec<Interval>,
 }
 
@@ -58,6 +66,9 @@ impl Report {
             streams: request.streams,
             connections: measured.connections,
             cipher_suite: measured.cipher_suite,
+            bytes_retransmitted: measured.bytes_retransmitted,
+            paths: measured.paths,
+            failures: measured.failures,
             intervals: measured.intervals,
         }
     }
@@ -82,6 +93,16 @@ impl fmt::Display for Report {
             "streams {}, connections {}, {}",
             self.streams, self.connections, self.cipher_suite
         )?;
+        for failure in &self.failures {
+            writeln!(f, "{failure}")?;
+        }
+        for path in &self.paths {
+            writeln!(f, "{path}")?;
+        }
+        if self.bytes_retransmitted > 0 {
+            let again = Size(self.bytes_retransmitted);
+            writeln!(f, "sent again after failures: {again}")?;
+        }
         let shown = |cpu: Option<f64>| {
             cpu.map_or_else(|| "unavailable".to_owned(), |s| format!("{s:.2} s"))
         };
