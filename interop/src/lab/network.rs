@@ -188,6 +188,15 @@ impl Network {
         ])
     }
 
+    /// Bounds the receive buffer of every TCP connection, and with it the window. Where the queues hold
+    /// a window nothing is lost, and TCP has no dips of its own.
+    pub(crate) fn bound_receive_buffers(&self, bytes: u64) -> Result<()> {
+        for namespace in [&self.client, &self.server] {
+            namespace.set_parameters(&[("ipv4/tcp_rmem", &format!("4096 131072 {bytes}"))])?;
+        }
+        Ok(())
+    }
+
     /// The shortest of `attempts` round trips on a path, as TCP's handshake sees them.
     pub(crate) fn round_trip(&self, path: u8, family: Family, attempts: u32) -> Result<Duration> {
         let address = SocketAddr::new(server_address(path, family), CLOSED_PORT);

@@ -21,6 +21,10 @@ const RATE: u64 = 30;
 /// 60 MiB.
 const LENGTH: u64 = 60 << 20;
 
+/// Makes a window of more than 30 Mbit/s need in 80 ms, and of less than the path of 40 ms and its queue
+/// hold.
+const RECEIVE_BUFFER: u64 = 640_000;
+
 /// From so long before the first migration the windows count, to leave out the first slow start.
 const BEFORE: Duration = Duration::from_millis(500);
 
@@ -73,7 +77,12 @@ async fn row(lab: Arc<Lab>, direction: Direction) -> Result<Findings> {
 
 /// Plain TLS stays where it is.
 async fn measure(lab: Arc<Lab>, direction: Direction, kind: Kind) -> Result<Vec<f64>> {
-    let network = Network::new(&[Quality::new(RATE, 40), Quality::new(RATE, 80)])?;
+    let quality = |round_trip| Quality {
+        queue: Duration::from_millis(100),
+        ..Quality::new(RATE, round_trip)
+    };
+    let network = Network::new(&[quality(40), quality(80)])?;
+    network.bound_receive_buffers(RECEIVE_BUFFER)?;
     let plan = plan(kind, &[1], &[direction], LENGTH);
     let mut trial = Trial::start(&lab, &network, &plan).await?;
     trial.go().await?;
