@@ -43,6 +43,7 @@ pub(crate) struct Connection {
     pub(crate) duplicated: BTreeMap<ConnectionHandle, u64>,
     /// Stream bytes that it took, for schedulers that compare.
     pub(crate) turns: u64,
+    pub(crate) report: Report,
     pub(crate) ping: Ping,
     pub(crate) pump: Pump,
     pub(crate) key_update: KeyUpdateState,
@@ -71,6 +72,14 @@ impl Heard {
             Self::NotYet
         }
     }
+}
+
+/// Whether the peer was told, in a Connection Reset, that a connection failed (reading A-14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Report {
+    None,
+    /// It was, or will be.
+    Sent,
 }
 
 /// The Ping of this connection.
@@ -130,6 +139,7 @@ impl Connection {
             liveness: Liveness::new(now),
             duplicated: BTreeMap::new(),
             turns: 0,
+            report: Report::None,
             ping: Ping::None,
             pump: Pump::Idle,
             key_update: KeyUpdateState {

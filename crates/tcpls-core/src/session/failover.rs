@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Session, close, retire};
 use crate::{
     CloseReason, ConnectionFailure, ConnectionHandle, Event, Failover, Limit, PeerMisbehaved,
-    connection::Heard,
+    connection::{Heard, Report},
     sent::{ControlFrame, SentFrame},
     wire::{ConnectionId, TokenSequence},
 };
@@ -25,6 +25,7 @@ pub(super) fn fail(
     let moved = connection.state.is_moved();
     let carried = connection.heard == Heard::Yes;
     connection.state.fail(failure.alert());
+    connection.report = Report::Sent;
     session.connections.bury(c);
     session.events.push(Event::ConnectionClosed {
         connection: c,
@@ -61,6 +62,7 @@ pub(super) fn repeat_acks(session: &mut Session) {
 pub(super) fn refuse(session: &mut Session, c: ConnectionHandle, failure: ConnectionFailure) {
     if let Some(connection) = session.connections.get_mut(c) {
         connection.state.fail(None);
+        connection.report = Report::Sent;
     }
     session.connections.bury(c);
     session.events.push(Event::ConnectionClosed {
@@ -87,14 +89,22 @@ pub(super) fn on_connection_reset(
     match session.connections.find(id) {
         Some(c) if session.connections.live().contains(&c) => {
             fail(session, c, ConnectionFailure::ReportedByPeer, now);
-        }
-        // The answer to ours: the ACK before it was the last one for this connection. Or it ended in
-        // order here and broke for the peer: then the acknowledgments that it carried may be lost.
-        Some(c) => {
+            // The ACK before it was the last one for this connection.
             if let Some(connection) = session.connections.get_mut(c) {
                 connection.sent.retire();
             }
-            repeat_acks(session);
+        }
+        // The answer to ours.
+        Some(c) => {
+            if let Some(connection) = session.connections.get_mut(c) {
+                connection.sent.retire();
+                // It ended in order here and broke for the peer, who waits for the answer; and the
+                // acknowledgments that it carried may be lost.
+                if std::mem::replace(&mut connection.report, Report::Sent) == Report::None {
+                    session.control.push(ControlFrame::ConnectionReset(id));
+                    repeat_acks(session);
+                }
+            }
         }
         None if session.control.was_issued(id) => session.control.burn(id),
         None => return Err(PeerMisbehaved::ResetOfUnknownConnection.into()),

@@ -45,12 +45,23 @@ struct Socket {
     write: WriteBuffer,
     reading: Reading,
     writing: Writing,
+    pump: Pump,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reading {
     Open,
+    /// Not wanted until [`Event::ReadResumed`].
+    Paused,
     Ended,
+}
+
+/// Whether the session is to be asked for records, as a driver that sleeps in between knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pump {
+    Running,
+    /// Until [`Event::TransmitReady`].
+    Sleeping,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +121,7 @@ impl Host {
             write: WriteBuffer::new(),
             reading: Reading::Open,
             writing: Writing::Open,
+            pump: Pump::Running,
         });
     }
 
@@ -126,6 +138,7 @@ impl Host {
 
     /// Moves what can be moved on one connection; returns whether anything did.
     pub(super) fn pump(&mut self, index: usize, around: Surroundings<'_>) -> bool {
+        self.poll_events();
         let Some(socket) = self.sockets.get_mut(index) else {
             return false;
         };
@@ -144,11 +157,15 @@ impl Host {
             now,
         );
         let asked = self.observations_wanted.remove(&socket.handle);
-        if link.observed && (asked || self.session.wants_path_info(socket.handle, now)) {
+        let pumps = socket.write.is_empty()
+            && socket.writing == Writing::Open
+            && socket.pump == Pump::Running;
+        let outdated = pumps && self.session.wants_path_info(socket.handle, now);
+        if link.observed && (asked || outdated) {
             let info = outgoing.path_info(now);
             self.session.handle_path_info(socket.handle, info, now);
         }
-        if socket.write.is_empty() && socket.writing == Writing::Open {
+        if pumps {
             self.transmit.clear();
             let out = &mut self.transmit;
             let state = self
@@ -156,8 +173,12 @@ impl Host {
                 .poll_transmit(socket.handle, self.batch, now, out);
             moved |= !self.transmit.is_empty();
             socket.seal(&self.transmit, nonces, self.session.role());
-            if matches!(state, TransmitState::ShutdownWrite | TransmitState::Close) {
-                socket.writing = Writing::LastWords;
+            match state {
+                TransmitState::Idle => socket.pump = Pump::Sleeping,
+                TransmitState::More => {}
+                TransmitState::ShutdownWrite | TransmitState::Close => {
+                    socket.writing = Writing::LastWords;
+                }
             }
         }
         moved |= socket.flush(outgoing, random.up_to(link.largest_write), now);
@@ -171,8 +192,31 @@ impl Host {
                 self.tokens_wanted += count;
             } else if let Event::PathInfoWanted(connection) = event {
                 self.observations_wanted.insert(connection);
-            } else if !matches!(event, Event::TransmitReady(_) | Event::ReadResumed(_)) {
+            } else if let Event::TransmitReady(connection) = event {
+                self.wake(connection);
+            } else if let Event::ReadResumed(connection) = event {
+                self.resume(connection);
+            } else {
+                if let Event::ConnectionClosed { connection, .. } = event {
+                    self.wake(connection);
+                }
                 self.events.push_back(event);
+            }
+        }
+    }
+
+    fn resume(&mut self, connection: ConnectionHandle) {
+        for socket in &mut self.sockets {
+            if socket.handle == connection && socket.reading == Reading::Paused {
+                socket.reading = Reading::Open;
+            }
+        }
+    }
+
+    fn wake(&mut self, connection: ConnectionHandle) {
+        for socket in &mut self.sockets {
+            if socket.handle == connection {
+                socket.pump = Pump::Running;
             }
         }
     }
@@ -186,7 +230,11 @@ impl Socket {
         most: usize,
         now: Instant,
     ) -> bool {
-        if self.reading == Reading::Ended || !session.wants_read(self.handle) {
+        if self.reading != Reading::Open {
+            return false;
+        }
+        if !session.wants_read(self.handle) {
+            self.reading = Reading::Paused;
             return false;
         }
         let bytes = incoming.read(most);

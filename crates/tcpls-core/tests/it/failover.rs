@@ -175,6 +175,22 @@ fn an_answered_report_ends_the_waiting_for_acks() {
     );
 }
 
+/// the peer that reports a failure says with it what it has; nothing more will come, so nothing is
+/// remembered for it.
+#[test]
+fn the_report_of_the_peer_ends_the_waiting_for_acks() {
+    let mut client = Solo::client();
+    let second = client.join(1);
+    client.hear_on(second);
+    client.session.open_bi().unwrap();
+    client.transmit();
+    client.receive_on(second, &[reset(0)]);
+    let stats = client.session.connection_stats(client.first).unwrap();
+    assert_eq!(stats.frames_in_flight, 0);
+    let frames = all_frames(&client.transmit_on(second).0).len();
+    assert_eq!(frames, 3, "sent again all the same, with the answer");
+}
+
 /// an ACK is not sent again but its current state is, because the one that was sent may be lost
 /// with the connection that carried it.
 #[test]

@@ -195,6 +195,17 @@ impl Game {
         moved
     }
 
+    /// Both read all they can, whatever it is.
+    pub fn discard_everything(&mut self) {
+        self.accept_all();
+        for role in [Role::Client, Role::Server] {
+            for id in self.known[side(role)].keys() {
+                let session = &mut self.pair.host(role).session;
+                while let Ok(Some(_)) = session.recv(*id).read_chunk(usize::MAX) {}
+            }
+        }
+    }
+
     /// Lets everything arrive: both read all they can until nothing moves.
     fn come_to_rest(&mut self) {
         while self.pair.step() | self.read_everything() {}

@@ -247,8 +247,8 @@ fn a_fin_is_answered_in_time() {
     assert_eq!(all_frames(&client.transmit_on(second).0), [ack(1, 2)]);
 }
 
-/// the acknowledgments of other connections that a connection carried are repeated when it ends
-/// in order, because its FIN may be forged, and when the peer says that it failed.
+/// the acknowledgments of other connections that a connection carried are repeated when it ends
+/// in order, because its FIN may be forged, and when the peer says that it failed, which is answered once.
 #[test]
 fn acknowledgments_outlive_an_orderly_end() {
     let (mut client, second, _) = client_with_data(b"old");
@@ -264,10 +264,13 @@ fn acknowledgments_outlive_an_orderly_end() {
     client.receive_on(third, &[reset(0)]);
     let (sent, _) = client.transmit_on(third);
     let frames = all_frames(&sent);
+    assert!(frames.contains(&reset(0)), "the answer: {frames:?}");
     assert!(
         frames.contains(&ack(1, 1)) || frames.contains(&ack(1, 2)),
         "{frames:?}"
     );
+    client.receive_on(third, &[reset(0)]);
+    assert!(!all_frames(&client.transmit_on(third).0).contains(&reset(0)));
 }
 
 /// retiring never costs the session: when the other connections break first, the retired one goes
