@@ -7,7 +7,7 @@ use std::time::Instant;
 use tcpls_core::{ConnectionHandle, Transmit, TransmitState};
 
 use super::{Shared, State};
-use crate::tcp::{NO_UNSENT_LIMIT, Tcp};
+use crate::tcp::Tcp;
 
 /// Takes the next batch of records for `connection`, after TCP was asked how it does if what is known
 /// of it is old. After [`TransmitState::Idle`], whoever gives the connection something to send drives
@@ -64,17 +64,23 @@ fn unobserved(state: &State, connection: ConnectionHandle, now: Instant) -> Opti
     wanted.then(|| tcp.clone())
 }
 
-/// How much may wait unsent in the socket of `connection`, when that changes: while there is a choice
-/// of connections, no more than is given out at a time, because what the socket has no other
-/// connection can carry.
+/// How much may wait unsent in the socket of `connection`, when that changes. While there is a choice
+/// of connections, no more than is given out at a time, because what the socket has no other connection
+/// can carry; while there is none, about as much as TCP has in flight, because there may soon be one.
 fn new_unsent_limit(state: &mut State, connection: ConnectionHandle) -> Option<u32> {
+    let batch = state.core.transmit_batch(connection);
     let limit = if state.core.usable_connections() > 1 {
-        let batch = state.core.transmit_batch(connection).next_power_of_two();
-        u32::try_from(batch).unwrap_or(NO_UNSENT_LIMIT)
+        batch
     } else {
-        NO_UNSENT_LIMIT
+        let info = state.core.path_info(connection)?;
+        let window = usize::try_from(info.congestion_window).unwrap_or(usize::MAX);
+        window.clamp(batch, MOST_UNSENT)
     };
+    let limit = u32::try_from(limit.next_power_of_two()).ok()?;
     let slot = state.connections.get_mut(&connection)?;
     let old = std::mem::replace(&mut slot.unsent_limit, limit);
     (old != limit).then_some(limit)
 }
+
+/// The most that may wait unsent: 4 MiB.
+const MOST_UNSENT: usize = 4 << 20;
