@@ -29,6 +29,8 @@ pub(crate) struct Liveness {
     observed: Option<Instant>,
     /// Nothing was in flight until then.
     clear_until: Instant,
+    /// When TCP was last seen to have nothing left of what it was given.
+    delivered: Instant,
     /// Bytes given out since the last observation.
     given: u64,
     health: Health,
@@ -82,6 +84,7 @@ impl Liveness {
             info: None,
             observed: None,
             clear_until: now,
+            delivered: now,
             given: 0,
             health: Health::Well,
             check: Check::None,
@@ -111,9 +114,13 @@ impl Liveness {
         timeout: Duration,
         now: Instant,
     ) -> Verdict {
+        let had_some = self.has_some();
         self.info = Some(info);
-        self.observed = Some(now);
         self.given = 0;
+        if had_some && !self.has_some() {
+            self.delivered = now;
+        }
+        self.observed = Some(now);
         if info.in_flight == 0 {
             self.clear_until = now;
             self.check = if info.unsent == 0 {
@@ -184,6 +191,22 @@ impl Liveness {
     pub(crate) fn is_stale(&self, now: Instant) -> bool {
         self.observed
             .is_none_or(|at| now.saturating_duration_since(at) >= FRESH)
+    }
+
+    /// Since when TCP has nothing left of what it was given: now, as long as it has and is getting on
+    /// with it; `None` where TCP says nothing (any more).
+    pub(crate) fn delivered(&self, now: Instant) -> Option<Instant> {
+        let observed = self.observed?.checked_add(RECENT)?;
+        if !self.has_some() {
+            return Some(self.delivered);
+        }
+        (self.health == Health::Well && observed > now).then_some(now)
+    }
+
+    /// Whether TCP has something that the peer's TCP did not acknowledge.
+    fn has_some(&self) -> bool {
+        let info = self.info.unwrap_or_default();
+        info.in_flight + info.unsent + self.given > 0
     }
 
     pub(crate) fn health(&self) -> Health {

@@ -89,6 +89,18 @@ impl ConnectionState {
         }
     }
 
+    /// Acknowledgments are awaited for longer. Returns whether they still are awaited at all.
+    pub(crate) fn defer(&mut self, deadline: Instant) -> bool {
+        if !matches!(self.write, WriteHalf::Retiring(_)) {
+            return false;
+        }
+        self.write = WriteHalf::Retiring(deadline);
+        if let ReadHalf::HalfClosed(awaited) = &mut self.read {
+            *awaited = deadline;
+        }
+        true
+    }
+
     /// No other connection is left: this one goes on, unless one of its halves ended.
     pub(crate) fn revive(&mut self) {
         if matches!(self.write, WriteHalf::Retiring(_) | WriteHalf::EndDue(_)) && self.is_readable()

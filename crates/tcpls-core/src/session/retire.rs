@@ -112,9 +112,17 @@ pub(super) fn poll(session: &mut Session, c: ConnectionHandle, now: Instant) -> 
 /// A deadline of a connection that is being left has passed.
 pub(super) fn on_deadline(session: &mut Session, c: ConnectionHandle, now: Instant) {
     let given_up = now + session.config.drain_timeout;
+    let grace = grace(session);
     let Some(connection) = session.connections.get_mut(c) else {
         return;
     };
+    // What waits in the socket is not lost: sending it again would only take longer.
+    let delivered = connection.liveness.delivered(now);
+    if let Some(deadline) = delivered.map(|since| since + grace).filter(|at| *at > now)
+        && connection.state.defer(deadline)
+    {
+        return;
+    }
     let state = connection.state;
     match (state.read, state.write) {
         (ReadHalf::HalfClosed(deadline), _) if deadline <= now => {

@@ -56,6 +56,34 @@ fn nothing_new_goes_out_on_a_retired_connection() {
     assert_eq!(all_frames(&sent), [ack(0, 0), data(id, 3, b" and new")]);
 }
 
+/// what waits in the socket of a connection that is being left is not sent again, as long as TCP
+/// gets on with it: neither by the side that retires it, nor by the other.
+#[test]
+fn a_connection_that_is_left_may_deliver_what_it_has() {
+    let ways: [fn(&mut Solo, ConnectionHandle); 2] = [retire, eof];
+    for leave in ways {
+        let (mut client, second, id) = client_with_data(b"old");
+        let first = client.first;
+        leave(&mut client, first);
+        let step = Duration::from_millis(50);
+        for unsent in (0..20).rev() {
+            let info = PathInfo {
+                round_trip: step,
+                unsent,
+                ..PathInfo::default()
+            };
+            client
+                .session
+                .handle_path_info(first, info, client.clock.now());
+            client.advance(step);
+            assert!(!client.session.wants_transmit(second), "{unsent} unsent");
+        }
+        client.advance(step * 2);
+        let (sent, _) = client.transmit_on(second);
+        assert!(all_frames(&sent).contains(&data(id, 0, b"old")));
+    }
+}
+
 /// it is half-closed without `close_notify` once the peer has what it carried, and read until the
 /// peer does the same; neither is a failure.
 #[test]
