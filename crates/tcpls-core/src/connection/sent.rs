@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Instant};
 
 use crate::{
     PeerMisbehaved,
-    sent::{SentFrame, SentRange},
+    sent::{ControlFrame, SentFrame, SentRange},
     wire::RecordSequence,
 };
 
@@ -127,6 +127,37 @@ impl SentRecords {
             })
     }
 
+    /// Takes out the first Stream frame that was sent here first and is not acknowledged.
+    pub(crate) fn take_outstanding(&mut self) -> Option<SentRange> {
+        while let Some(sent) = self.frames.pop_front() {
+            self.taken += 1;
+            if let SentFrame::Stream(range) = sent.frame {
+                return Some(range);
+            }
+        }
+        None
+    }
+
+    /// Takes out the last Stream frames, of at least `bytes` bytes if there are as many, in sending order.
+    pub(crate) fn take_last(&mut self, bytes: u64) -> impl Iterator<Item = SentRange> {
+        let mut left = bytes;
+        let mut first = self.frames.len();
+        for sent in self.frames.iter().rev() {
+            if left == 0 {
+                break;
+            }
+            if let SentFrame::Stream(range) = sent.frame {
+                left = left.saturating_sub(u64::from(range.length).max(1));
+            }
+            first -= 1;
+        }
+        let last = self.frames.split_off(first);
+        last.into_iter().filter_map(|sent| match sent.frame {
+            SentFrame::Stream(range) => Some(range),
+            SentFrame::Control(_) | SentFrame::Ping => None,
+        })
+    }
+
     /// Whether anything but a Ping waits for its acknowledgment.
     pub(crate) fn holds_data(&self) -> bool {
         let is_data = |sent: &Sent| sent.frame != SentFrame::Ping;
@@ -137,6 +168,14 @@ impl SentRecords {
     /// (reading A-10).
     pub(crate) fn unacked(&self) -> impl Iterator<Item = SentFrame> + '_ {
         self.frames.iter().map(|sent| sent.frame)
+    }
+
+    /// The frames of the session itself that are unacknowledged.
+    pub(crate) fn control(&self) -> impl Iterator<Item = ControlFrame> + '_ {
+        self.frames.iter().filter_map(|sent| match sent.frame {
+            SentFrame::Control(frame) => Some(frame),
+            SentFrame::Stream(_) | SentFrame::Ping => None,
+        })
     }
 
     /// Whether more Stream frames may be sent before some are acknowledged.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Session, close, retire};
+use super::{Session, close, doubt, retire};
 use crate::{
     CloseReason, ConnectionFailure, ConnectionHandle, Event, Failover, Limit, PeerMisbehaved,
     connection::{Heard, Report},
@@ -45,7 +45,7 @@ pub(super) fn fail(
     }
     retire::after_loss(session);
     if !moved {
-        requeue(session, c);
+        doubt::begin(session, c, failure);
     }
     session.control.push(ControlFrame::ConnectionReset(id));
     repeat_acks(session);
@@ -94,8 +94,9 @@ pub(super) fn on_connection_reset(
                 connection.sent.retire();
             }
         }
-        // The answer to ours.
+        // The answer to ours, after the last ACK for this connection.
         Some(c) => {
+            doubt::end(session, c);
             if let Some(connection) = session.connections.get_mut(c) {
                 connection.sent.retire();
                 // It ended in order here and broke for the peer, who waits for the answer; and the

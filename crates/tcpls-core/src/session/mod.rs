@@ -3,6 +3,7 @@
 mod activity;
 mod close;
 mod control;
+mod doubt;
 mod duplicate;
 mod edges;
 mod failover;
@@ -72,6 +73,8 @@ pub struct Session {
     events: EventQueue,
     builder: RecordBuilder<Bytes>,
     reading: Reading,
+    /// Connections that failed and may have delivered some of what they carried.
+    doubtful: Vec<ConnectionHandle>,
     /// The latest time that the driver told.
     clock: Instant,
     /// Records that did not authenticate.
@@ -100,6 +103,7 @@ impl Session {
             events: EventQueue::default(),
             builder: RecordBuilder::new(MAX_PLAINTEXT),
             reading: Reading::Wanted,
+            doubtful: Vec::new(),
             clock: now,
             failed_records: 0,
             config,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{
-    Session,
+    Session, doubt,
     duplicate::{self, Reason},
     stream_change,
     transmit::not_built,
@@ -44,6 +44,9 @@ pub(super) fn push_streams(
             return Ok(());
         }
     }
+    if doubt::is_turn(session, c, rank) && doubt::push(session, c, now)? > 0 {
+        return Ok(());
+    }
     while let Some(lane) = next_lane(session, c, rank) {
         let before = session.builder.remaining();
         push_new(session, c, lane, now)?;
@@ -66,6 +69,9 @@ pub(super) fn has_data(session: &Session, c: ConnectionHandle, rank: Rank) -> bo
         return false;
     }
     if next_lane(session, c, rank).is_some() {
+        return true;
+    }
+    if doubt::is_turn(session, c, rank) && doubt::is_any(session) {
         return true;
     }
     if session.connections.live().len() == 1 {
@@ -210,7 +216,7 @@ fn push_new(
 }
 
 /// When what is given to this connection now should have arrived; `None` where TCP does not tell.
-fn due(connection: &Connection, bytes: u64, now: Instant) -> Option<Instant> {
+pub(super) fn due(connection: &Connection, bytes: u64, now: Instant) -> Option<Instant> {
     connection.liveness.info()?;
     now.checked_add(connection.liveness.view().arrival(bytes))
 }

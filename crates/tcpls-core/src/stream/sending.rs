@@ -245,6 +245,12 @@ impl Sending {
         }
     }
 
+    /// A frame that went out on a connection that failed goes out again.
+    pub(crate) fn on_repeated(&mut self, bytes: usize) {
+        self.bytes_retransmitted += offset(bytes);
+        self.frames_retransmitted += 1;
+    }
+
     /// Tells writers that wait for room of the session, in the order they came: as many as have
     /// something to fill, or all when there is plenty.
     pub(crate) fn wake_blocked(

@@ -215,6 +215,13 @@ impl Streams {
         self.map.get(&sent.stream)?.send.copy(sent)
     }
 
+    /// The same, counted as sent again because its connection failed.
+    pub(crate) fn repeat_frame(&mut self, sent: SentRange) -> Option<Outgoing> {
+        let frame = self.copy_frame(sent)?;
+        self.sending.on_repeated(frame.data.len());
+        Some(frame)
+    }
+
     /// Bytes that wait to be sent.
     pub(crate) fn backlog(&self) -> u64 {
         self.sending.backlog()

@@ -15,6 +15,7 @@ mod acks;
 mod back_pressure;
 mod close;
 mod control;
+mod doubt;
 mod exchange;
 mod failover;
 mod hostile;
