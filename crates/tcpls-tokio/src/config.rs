@@ -1,5 +1,6 @@
 //! Configuration of clients and servers.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ pub struct TransportConfig {
     pub(crate) handshake_timeout: Duration,
     pub(crate) codec: ExtensionCodec,
     pub(crate) backend: Backend,
+    pub(crate) congestion_control: Option<String>,
     pub(crate) follow_paths: FollowPaths,
     pub(crate) advertised: AdvertisedAddresses,
     pub(crate) address_filter: Arc<dyn AddressFilter>,
@@ -39,6 +41,7 @@ impl Default for TransportConfig {
             handshake_timeout: Duration::from_secs(10),
             codec: ExtensionCodec::default(),
             backend: Backend::default(),
+            congestion_control: None,
             follow_paths: FollowPaths::default(),
             advertised: AdvertisedAddresses::default(),
             address_filter: Arc::new(PublicAddresses),
@@ -70,6 +73,15 @@ impl TransportConfig {
     /// Which library protects records; default aws-lc-rs where it is compiled in.
     pub fn backend(&mut self, backend: Backend) -> &mut Self {
         self.backend = backend;
+        self
+    }
+
+    /// TCP's congestion control on the connections that an [`Endpoint`](crate::Endpoint) opens and
+    /// accepts, by the system's name for it, like "cubic"; default: the system's choice. Linux only, and
+    /// of algorithms that the system has and allows. [`PathOptions`](crate::PathOptions) may choose
+    /// another for one path.
+    pub fn congestion_control(&mut self, name: impl Into<String>) -> &mut Self {
+        self.congestion_control = Some(name.into());
         self
     }
 
@@ -111,6 +123,8 @@ pub struct ClientConfig {
     pub(crate) transport: Arc<TransportConfig>,
     /// Where random fields come from: the TLS configuration's own generator.
     pub(crate) random: Random,
+    pub(crate) local_addresses: Vec<IpAddr>,
+    pub(crate) spare_connections: usize,
 }
 
 impl ClientConfig {
@@ -124,6 +138,8 @@ impl ClientConfig {
             tls: TlsClient::new(tls)?,
             transport: Arc::default(),
             random: Random::new(tls.crypto_provider()),
+            local_addresses: Vec::new(),
+            spare_connections: 0,
         })
     }
 
@@ -140,6 +156,22 @@ impl ClientConfig {
             .with_root_certificates(roots)
             .with_no_client_auth();
         Self::new(&Arc::new(tls))
+    }
+
+    /// The local addresses to connect from, best first; default: as the system chooses. Each is tried with
+    /// all of the server's addresses that are of its family.
+    pub fn local_addresses(&mut self, addresses: impl Into<Vec<IpAddr>>) -> &mut Self {
+        self.local_addresses = addresses.into();
+        self
+    }
+
+    /// How many more connections join a session as soon as it begins, each between another pair of
+    /// addresses than the first, so that it can lose one from its first second on (draft 4.2.2); default
+    /// none. Each costs a socket and a join token. Where the server has one address and the client
+    /// leaves its own to the system, there are no other pairs.
+    pub fn spare_connections(&mut self, connections: usize) -> &mut Self {
+        self.spare_connections = connections;
+        self
     }
 
     /// Sets what is not TLS.

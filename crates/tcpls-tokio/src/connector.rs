@@ -6,7 +6,6 @@ use bytes::BytesMut;
 use rustls_pki_types::ServerName;
 use tcpls_core::crypto::{ClientHandshake, Offer, PlainReason};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use crate::config::ClientConfig;
 use crate::error::ConnectError;
@@ -14,6 +13,7 @@ use crate::establish::{self, Handover, Side};
 use crate::handshake;
 use crate::io::Transport;
 use crate::plain::PlainStream;
+use crate::race::Connection;
 use crate::registry::Registry;
 use crate::session::Session;
 
@@ -90,18 +90,33 @@ impl Connector {
         self.within_limit(run).await
     }
 
+    /// As [`connect_or_plain`](Self::connect_or_plain) over TCP.
+    pub(crate) async fn connect_over(
+        &self,
+        server_name: ServerName<'static>,
+        (tcp, options): Connection,
+    ) -> Result<Connected, ConnectError> {
+        let transport = Transport::new(tcp).opened_with(options);
+        let offer = Offer::Tcpls { params: None };
+        Box::pin(self.run(server_name, transport, offer)).await
+    }
+
     /// Plain TLS from the start, after an offer of TCPLS came to nothing (reading A-40).
     pub(crate) async fn connect_without_offer(
         &self,
         server_name: ServerName<'static>,
-        tcp: TcpStream,
+        (tcp, _options): Connection,
     ) -> Result<Connected, ConnectError> {
-        let run = Box::pin(self.run(server_name, Transport::new(tcp), Offer::Plain));
-        let mut connected = self.within_limit(run).await?;
+        let run = self.run(server_name, Transport::new(tcp), Offer::Plain);
+        let mut connected = Box::pin(run).await?;
         if let Connected::Plain(plain) = &mut connected {
             plain.because(PlainReason::OfferLost);
         }
         Ok(connected)
+    }
+
+    pub(crate) fn config(&self) -> &ClientConfig {
+        &self.config
     }
 
     /// Bounds what belongs to establishing a session.

@@ -5,14 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls_pki_types::ServerName;
-use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::acceptor::Acceptor;
 use crate::config::{ClientConfig, ServerConfig};
 use crate::connector::{Connected, Connector};
 use crate::error::ConnectError;
 use crate::incoming::{Incoming, Listening};
+use crate::race::Race;
 use crate::registry::Registry;
 use crate::session::Session;
 
@@ -70,7 +72,10 @@ impl Endpoint {
     /// Opens a TCP connection to `address` and starts a session on it. `server_name` is what the
     /// server's certificate must be for: a DNS name or an IP address.
     ///
-    /// Several addresses are tried in turn.
+    /// Several addresses are raced as in RFC 8305: both families in turn, each 250 ms after the one
+    /// before, or at once when that one failed. The TLS handshake runs on the first connection that comes
+    /// about; see [`ClientConfig::spare_connections`] for the others. All of it together may take the
+    /// [`handshake_timeout`](crate::TransportConfig::handshake_timeout).
     ///
     /// # Errors
     /// [`ConnectError::NotTcpls`] when the server speaks only TLS; all others when there is no
@@ -83,16 +88,20 @@ impl Endpoint {
         address: impl ToSocketAddrs,
         server_name: &str,
     ) -> Result<Session, ConnectError> {
-        let target = self.target(address, server_name).await?;
-        let tcp = target.dial().await?;
-        target.connector.connect(target.name, tcp).await
+        let connector = self.connector()?;
+        let work = async {
+            let target = self.target(address, server_name).await?;
+            target.connect().await?.into_session().await
+        };
+        connector.within_limit(work).await
     }
 
     /// As [`connect`](Self::connect), but a server that speaks only TLS 1.3 gives a plain TLS
     /// stream.
     ///
     /// Where the connection breaks or stays silent once TCPLS was offered, as behind a box that does
-    /// not let the extension through, one more attempt does without the offer (reading A-40).
+    /// not let the extension through, one more attempt does without the offer, in as much time again
+    /// (reading A-40).
     ///
     /// # Errors
     /// As [`connect`](Self::connect), without [`ConnectError::NotTcpls`].
@@ -104,18 +113,14 @@ impl Endpoint {
         address: impl ToSocketAddrs,
         server_name: &str,
     ) -> Result<Connected, ConnectError> {
-        let target = self.target(address, server_name).await?;
-        let tcp = target.dial().await?;
-        let connector = target.connector;
-        match connector.connect_or_plain(target.name.clone(), tcp).await {
+        let connector = self.connector()?;
+        let target = connector
+            .within_limit(self.target(address, server_name))
+            .await?;
+        match connector.within_limit(target.connect()).await {
             Err(error) if error.is_loss() => {
                 tracing::debug!(%error, "trying again without the TCPLS extensions");
-                let again = async {
-                    let tcp = target.dial().await?;
-                    connector
-                        .connect_without_offer(target.name.clone(), tcp)
-                        .await
-                };
+                let again = connector.within_limit(target.connect_without_offer());
                 // If that is no better, the extensions are not to blame.
                 again.await.map_err(|_| error)
             }
@@ -173,26 +178,25 @@ impl Endpoint {
         self.inner.registry.wait_idle().await;
     }
 
+    fn connector(&self) -> Result<&Connector, ConnectError> {
+        if self.inner.closed.is_set() {
+            return Err(ConnectError::EndpointClosed);
+        }
+        let connector = self.inner.connector.as_ref();
+        connector.ok_or(ConnectError::NoConfig("client"))
+    }
+
     /// Where to connect to, and with what.
     async fn target(
         &self,
         address: impl ToSocketAddrs,
         server_name: &str,
     ) -> Result<Target<'_>, ConnectError> {
-        let connector = self
-            .inner
-            .connector
-            .as_ref()
-            .ok_or(ConnectError::NoConfig("client"))?;
-        if self.inner.closed.is_set() {
-            return Err(ConnectError::EndpointClosed);
-        }
+        let connector = self.connector()?;
         let name = ServerName::try_from(server_name)
             .map_err(|_| ConnectError::InvalidServerName(server_name.to_owned()))?
             .to_owned();
-        let addresses = connector
-            .within_limit(async { Ok(tokio::net::lookup_host(address).await?.collect()) })
-            .await?;
+        let addresses = tokio::net::lookup_host(address).await?.collect();
         Ok(Target {
             connector,
             name,
@@ -221,10 +225,34 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Opens a TCP connection to the first address that takes one.
-    async fn dial(&self) -> Result<TcpStream, ConnectError> {
-        let dial = async { Ok(TcpStream::connect(self.addresses.as_slice()).await?) };
-        self.connector.within_limit(dial).await
+    /// Offers TCPLS on the first TCP connection that comes about, and has others join it.
+    async fn connect(&self) -> Result<Connected, ConnectError> {
+        let config = self.connector.config();
+        let end = Instant::now() + config.transport.handshake_timeout;
+        let mut race = self.race();
+        let connection = race.next().await?;
+        let name = self.name.clone();
+        let connected = self.connector.connect_over(name, connection).await?;
+        let wanted = config.spare_connections;
+        if let Connected::Session(session) = &connected
+            && wanted > 0
+        {
+            session.join_others(race, wanted, end);
+        }
+        Ok(connected)
+    }
+
+    /// Speaks plain TLS on the first TCP connection that comes about.
+    async fn connect_without_offer(&self) -> Result<Connected, ConnectError> {
+        let connection = self.race().next().await?;
+        let name = self.name.clone();
+        self.connector.connect_without_offer(name, connection).await
+    }
+
+    fn race(&self) -> Race {
+        let config = self.connector.config();
+        let congestion_control = config.transport.congestion_control.as_deref();
+        Race::new(&self.addresses, &config.local_addresses, congestion_control)
     }
 }
 

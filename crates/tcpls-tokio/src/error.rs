@@ -132,6 +132,13 @@ pub enum ConnectError {
     /// The TCP connection could not be made, or failed during the handshake.
     #[error("{0}")]
     Io(IoError),
+    /// The system does not have the congestion control of this name, does not allow it, or is not
+    /// Linux.
+    #[error("the congestion control '{0}' cannot be used: {1}")]
+    CongestionControl(String, IoError),
+    /// The network interface of this name cannot be used.
+    #[error("the network interface '{0}' cannot be used: {1}")]
+    Device(String, IoError),
     /// The TLS handshake failed; the error says on whose account.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
@@ -243,11 +250,25 @@ impl ConnectError {
             Self::Handshake(error) => *error == HandshakeError::Closed,
             Self::InvalidServerName(_)
             | Self::NoConfig(_)
+            | Self::CongestionControl(..)
+            | Self::Device(..)
             | Self::NotTcpls(_)
             | Self::Joined
             | Self::UnknownToken
             | Self::NoRandomness
             | Self::EndpointClosed => false,
+        }
+    }
+}
+
+impl From<DialError> for ConnectError {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Device(name, error) => Self::Device(name, error.into()),
+            DialError::CongestionControl(name, error) => {
+                Self::CongestionControl(name, error.into())
+            }
+            DialError::Io(error) => error.into(),
         }
     }
 }

@@ -85,7 +85,9 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
         received,
         side,
     } = handover;
-    transport.options = transport.addresses.remote.map(PathOptions::to);
+    if transport.options.is_none() {
+        transport.options = transport.addresses.remote.map(PathOptions::to);
+    }
     let config = side.transport().session.clone();
     let mut core = Core::new(side.role(), config, crate::clock::now());
     if let Some(token) = early_token(&mut established, &side) {

@@ -45,6 +45,7 @@ mod path;
 mod path_options;
 mod path_stats;
 mod plain;
+mod race;
 mod recv_stream;
 mod registry;
 mod send_stream;

@@ -3,10 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use tcpls_core::{AddressStanding, PathStatus};
+use tokio::net::TcpStream;
 
+use crate::config::TransportConfig;
 use crate::error::PathError;
 use crate::shared::Shared;
-use crate::tcp::{self, Dial};
+use crate::tcp::{self, Dial, DialError};
 
 /// How to open another TCP connection of a session; see
 /// [`Session::open_path`](crate::Session::open_path).
@@ -53,7 +55,7 @@ impl PathOptions {
     }
 
     /// TCP's congestion control on this path, by the system's name for it, like "cubic"; default:
-    /// the system's choice. Linux only, and of algorithms that the system has and allows.
+    /// that of the configuration, or else the system's choice. Linux only, and of algorithms that the system has and allows.
     pub fn congestion_control(&mut self, name: impl Into<String>) -> &mut Self {
         self.congestion_control = Some(name.into());
         self
@@ -74,10 +76,19 @@ impl PathOptions {
         }
     }
 
-    /// The same, to `first` unless another address was set.
-    pub(crate) fn resolved(&self, first: Option<SocketAddr>) -> Result<Self, PathError> {
+    /// The same, to `first` unless another address was set, and with the congestion control of the
+    /// session's configuration unless another was.
+    pub(crate) fn resolved(
+        &self,
+        first: Option<SocketAddr>,
+        config: &TransportConfig,
+    ) -> Result<Self, PathError> {
+        let congestion_control = self.congestion_control.as_ref();
         Ok(Self {
             remote: Some(self.remote.or(first).ok_or(PathError::NoAddress)?),
+            congestion_control: congestion_control
+                .or(config.congestion_control.as_ref())
+                .cloned(),
             ..self.clone()
         })
     }
@@ -106,13 +117,19 @@ impl PathOptions {
     }
 
     /// Opens the TCP connection.
-    pub(crate) async fn dial(&self) -> Result<tokio::net::TcpStream, PathError> {
+    pub(crate) async fn dial(&self) -> Result<TcpStream, PathError> {
+        let remote = self.remote.ok_or(PathError::NoAddress)?;
+        Ok(self.dial_to(remote).await?)
+    }
+
+    /// The same, to `remote` whatever was set.
+    pub(crate) async fn dial_to(&self, remote: SocketAddr) -> Result<TcpStream, DialError> {
         let dial = Dial {
-            remote: self.remote.ok_or(PathError::NoAddress)?,
+            remote,
             local: self.local,
             device: self.device.as_deref(),
             congestion_control: self.congestion_control.as_deref(),
         };
-        tcp::dial(dial).await.map_err(PathError::from)
+        tcp::dial(dial).await
     }
 }

@@ -20,6 +20,7 @@ use crate::migrate::Migration;
 use crate::path::{Path, PathEvents};
 use crate::path_options::PathOptions;
 use crate::path_stats::{PathStats, path_stats};
+use crate::race::Race;
 use crate::recv_stream::RecvStream;
 use crate::send_stream::SendStream;
 use crate::shared::{Shared, State, Wait};
@@ -90,8 +91,8 @@ impl Session {
         Ok(self.halves(id))
     }
 
-    /// Opens another TCP connection as `options` say, and joins it to the session. From then on the session uses it along with the others and outlives any of
-    /// them (draft 4.2).
+    /// Opens another TCP connection as `options` say, and joins it to the session. From then on the
+    /// session uses it along with the others and outlives any of them (draft 4.2).
     ///
     /// A session without connections waits for one for its
     /// [`orphan_timeout`](crate::SessionConfig::orphan_timeout) and goes on where it stopped.
@@ -102,8 +103,9 @@ impl Session {
     /// # Cancel safety
     /// Dropped before it completes, the attempt is given up.
     pub async fn open_path(&self, options: &PathOptions) -> Result<Path, PathError> {
-        let limit = self.joiner()?.config.transport.handshake_timeout;
-        let options = options.resolved(self.handle.addresses.remote)?;
+        let config = &self.joiner()?.config.transport;
+        let limit = config.handshake_timeout;
+        let options = options.resolved(self.handle.addresses.remote, config)?;
         options.check(&self.handle.shared)?;
         let tcp = tokio::time::timeout(limit, options.dial())
             .await
@@ -118,8 +120,8 @@ impl Session {
     /// # Errors
     /// [`PathError::NotClient`] at a server, and [`PathError::NoAddress`] without an address to connect to.
     pub fn keep_path(&self, options: &PathOptions) -> Result<(), PathError> {
-        self.joiner()?;
-        let options = options.resolved(self.handle.addresses.remote)?;
+        let config = &self.joiner()?.config.transport;
+        let options = options.resolved(self.handle.addresses.remote, config)?;
         let wanted = News::Wanted(options);
         self.handle
             .shared
@@ -331,6 +333,27 @@ impl Session {
     /// A number that no other live session of this process has.
     pub fn stable_id(&self) -> usize {
         Arc::as_ptr(&self.handle).addr()
+    }
+
+    /// Joins connections that come out of `race`, as many as `wanted`, in a task of its own until `end`.
+    pub(crate) fn join_others(&self, mut race: Race, wanted: usize, end: tokio::time::Instant) {
+        let Some(joiner) = self.handle.joiner.clone() else {
+            return;
+        };
+        let shared = Arc::clone(&self.handle.shared);
+        race.start_all();
+        tokio::spawn(tokio::time::timeout_at(end, async move {
+            let mut got = 0;
+            while got < wanted
+                && let Ok((tcp, options)) = race.next().await
+            {
+                let transport = Transport::new(tcp).opened_with(options);
+                match joiner.join(&shared, transport).await {
+                    Ok(_) => got += 1,
+                    Err(error) => tracing::debug!(%error, "a spare connection did not join"),
+                }
+            }
+        }));
     }
 
     async fn join(&self, transport: Transport) -> Result<Path, PathError> {

@@ -12,6 +12,7 @@ mod addresses;
 mod cancel_safety;
 mod common;
 mod ending;
+mod establishment;
 mod fallback;
 mod healing;
 mod identity;

@@ -255,7 +255,6 @@ async fn a_reset_moves_a_transfer() {
     while !first.is_closed() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert!(near.stats().bytes_retransmitted > 0 || far.stats().bytes_retransmitted > 0);
     assert_eq!(near.paths().len(), 1);
 }
 

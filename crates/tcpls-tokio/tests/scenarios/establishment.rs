@@ -1,0 +1,114 @@
+//! How sessions begin where a server has several addresses, or the client does (draft 4.2.2).
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::common::{Identity, SERVER_NAME};
+use tcpls_tokio::{ConnectError, Endpoint, PathEvent, TransportConfig};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// An address where nobody answers: a listener whose queue is full.
+async fn black_hole() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(LOOPBACK).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queue = Vec::new();
+    let patience = Duration::from_millis(300);
+    while let Ok(tcp) = tokio::time::timeout(patience, TcpStream::connect(address)).await {
+        queue.push(tcp.unwrap());
+    }
+    (address, listener, queue)
+}
+
+/// R17: an address that swallows connections does not keep a client from the next one.
+#[tokio::test]
+async fn an_address_that_swallows_connections_is_passed() {
+    let identity = Identity::generate();
+    let server = Endpoint::server(identity.server_config(), LOOPBACK).unwrap();
+    let (hole, _listener, _queue) = black_hole().await;
+    let mut config = identity.client_config();
+    let mut transport = TransportConfig::default();
+    transport.handshake_timeout(Duration::from_secs(5));
+    config.transport_config(Arc::new(transport));
+    let client = Endpoint::client(config);
+    let addresses = [hole, server.local_addr().unwrap()];
+    let accepting = server.clone();
+    let _far = tokio::spawn(async move { accepting.accept().await.unwrap().await });
+    let near = client.connect(&addresses[..], SERVER_NAME).await;
+    assert_eq!(near.unwrap().remote_address(), Some(addresses[1]));
+    let error = client.connect(hole, SERVER_NAME).await.unwrap_err();
+    let limit = Duration::from_secs(5);
+    assert!(matches!(error, ConnectError::TimedOut(after) if after == limit));
+}
+
+/// R17, A-22: of the connections that come about beside the first, one joins with the token of the
+/// handshake and the others with later ones: no two with the same.
+#[tokio::test]
+async fn spare_connections_join_as_the_session_begins() {
+    let identity = Identity::generate();
+    let server = Endpoint::server(identity.server_config(), LOOPBACK).unwrap();
+    let mut config = identity.client_config();
+    let locals = [2, 3, 4, 5].map(|last| IpAddr::from([127, 0, 0, last]));
+    config.local_addresses(locals).spare_connections(2);
+    let client = Endpoint::client(config);
+    let address = server.local_addr().unwrap();
+    let accept = async { server.accept().await.unwrap().await.unwrap() };
+    let (near, far) = tokio::join!(client.connect(address, SERVER_NAME), accept);
+    let near = near.unwrap();
+    assert_eq!(near.local_address().unwrap().ip(), locals[0]);
+    let mut events = near.path_events();
+    while near.paths().len() < 3 {
+        assert!(matches!(
+            events.recv().await,
+            Some(PathEvent::Established { .. })
+        ));
+    }
+    let paths = near.paths();
+    let mut ids: Vec<_> = paths.iter().map(|path| path.id().as_u32()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [0, 1, 2]);
+    let mut from: Vec<_> = paths
+        .iter()
+        .map(|path| path.local_address().unwrap().ip())
+        .collect();
+    from.sort_unstable();
+    from.dedup();
+    assert_eq!(from.len(), 3, "each from an address of its own");
+    while far.paths().len() < 3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// R17: a client that wants no spare connection has one.
+#[tokio::test]
+async fn nobody_gets_more_connections_than_wanted() {
+    let identity = Identity::generate();
+    let server = Endpoint::server(identity.server_config(), LOOPBACK).unwrap();
+    let mut config = identity.client_config();
+    config.local_addresses([2, 3].map(|last| IpAddr::from([127, 0, 0, last])));
+    let client = Endpoint::client(config);
+    let address = server.local_addr().unwrap();
+    let accept = async { server.accept().await.unwrap().await.unwrap() };
+    let (near, _far) = tokio::join!(client.connect(address, SERVER_NAME), accept);
+    let near = near.unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert_eq!(near.stats().connections, 1);
+}
+
+/// A congestion control that the system does not have is named at once.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_unknown_congestion_control_is_refused() {
+    let identity = Identity::generate();
+    let mut config = identity.client_config();
+    let mut transport = TransportConfig::default();
+    transport.congestion_control("none-such");
+    config.transport_config(Arc::new(transport));
+    let client = Endpoint::client(config);
+    let error = client.connect(LOOPBACK, SERVER_NAME).await.unwrap_err();
+    assert!(matches!(error, ConnectError::CongestionControl(name, _) if name == "none-such"));
+}
