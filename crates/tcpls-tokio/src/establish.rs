@@ -230,9 +230,10 @@ impl NewConnection<'_> {
         let Some((handle, writer)) = added else {
             return Ok(None);
         };
-        let reader = Reader::new(handle, read, opener, received, fate).expecting(answer);
+        let reader_fate = Arc::clone(&fate);
+        let reader = Reader::new(handle, read, opener, received, reader_fate).expecting(answer);
         spawn_held(registration, reader.run(Arc::clone(shared)));
-        spawn_held(registration, writer.run(Arc::clone(shared), handle));
+        spawn_held(registration, writer.run(Arc::clone(shared), handle, fate));
         Ok(Some(handle))
     }
 }

@@ -109,6 +109,20 @@ impl Path {
             }
         });
     }
+
+    /// Ends the connection at once, over TCP with a RST: what it carried and the peer did not acknowledge
+    /// goes out on others; without others the session waits for one (reading A-19). It counts as failed,
+    /// so a client that [follows its paths](crate::FollowPaths) opens another: to be rid of it,
+    /// [`close`](Self::close) it.
+    pub fn abort(&self) {
+        self.shared.update(|state, now| {
+            if let Some(slot) = state.connections.get(&self.connection) {
+                slot.abort();
+            }
+            let failure = ConnectionFailure::Abandoned;
+            state.core.handle_failure(self.connection, failure, now);
+        });
+    }
 }
 
 /// The connection is not to be opened again.

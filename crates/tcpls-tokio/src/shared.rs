@@ -399,7 +399,7 @@ impl State {
         self.inbox.stir();
         if let Some(slot) = self.connections.remove(&connection) {
             if self.core.is_established(connection)
-                && failure.is_some_and(is_loss)
+                && failure.is_some_and(|failure| failure != ConnectionFailure::SessionEnded)
                 && slot.departure == Departure::Rejoin
                 && let Some(options) = slot.options.clone()
             {
@@ -440,12 +440,4 @@ const PATH_EVENTS: usize = 64;
 pub(crate) enum Timer {
     WakeAt(Option<Instant>),
     Done,
-}
-
-/// Whether a connection went that somebody wanted to keep.
-fn is_loss(failure: ConnectionFailure) -> bool {
-    !matches!(
-        failure,
-        ConnectionFailure::Abandoned | ConnectionFailure::SessionEnded
-    )
 }

@@ -112,6 +112,13 @@ impl Tcp {
             .flatten()
     }
 
+    /// Has the connection end with a RST once nobody holds it any more.
+    pub(crate) fn reset_on_close(&self) {
+        if let Err(error) = self.stream.set_zero_linger() {
+            tracing::debug!(%error, "SO_LINGER refused");
+        }
+    }
+
     /// How many bytes that TCP has not sent yet the socket takes before it counts as full;
     /// [`NO_UNSENT_LIMIT`] is where a connection begins.
     pub(crate) fn set_unsent_limit(&self, limit: u32) {

@@ -1,4 +1,4 @@
-//! What became of a connection, as far as its reader must know.
+//! What became of a connection, as far as its tasks must know.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -17,6 +17,8 @@ pub(crate) enum Stage {
     WriteFailed,
     /// The session needs nothing more from it.
     Over,
+    /// It is to vanish: nothing is sent or read any more.
+    Aborted,
 }
 
 impl Fate {
@@ -30,11 +32,17 @@ impl Fate {
         self.0.fetch_max(OVER, Ordering::AcqRel);
     }
 
+    /// The connection is to vanish.
+    pub(crate) fn abort(&self) {
+        self.0.fetch_max(ABORTED, Ordering::AcqRel);
+    }
+
     pub(super) fn stage(&self) -> Stage {
         match self.0.load(Ordering::Acquire) {
             LIVE => Stage::Live,
             WRITE_FAILED => Stage::WriteFailed,
-            _ => Stage::Over,
+            OVER => Stage::Over,
+            _ => Stage::Aborted,
         }
     }
 }
@@ -42,3 +50,4 @@ impl Fate {
 const LIVE: u8 = 0;
 const WRITE_FAILED: u8 = 1;
 const OVER: u8 = 2;
+const ABORTED: u8 = 3;

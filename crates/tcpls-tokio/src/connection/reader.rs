@@ -137,14 +137,16 @@ impl Reader {
             let mut fill = pin!(self.fill());
             poll_fn(|cx| match fate.stage() {
                 Stage::Live => fill.as_mut().poll(cx).map(Ok),
-                ended @ (Stage::WriteFailed | Stage::Over) => Poll::Ready(Err(ended)),
+                ended @ (Stage::WriteFailed | Stage::Over | Stage::Aborted) => {
+                    Poll::Ready(Err(ended))
+                }
             })
             .await
         };
         match filled {
             Ok(result) => Some(result),
             Err(Stage::WriteFailed) => Some(self.fill_now()),
-            Err(Stage::Live | Stage::Over) => None,
+            Err(Stage::Live | Stage::Over | Stage::Aborted) => None,
         }
     }
 

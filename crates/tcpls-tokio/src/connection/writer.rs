@@ -10,6 +10,7 @@ use tcpls_core::crypto::{RecordSealer, SealError, WriteBuffer};
 use tcpls_core::{ConnectionFailure, ConnectionHandle, Transmit, TransmitState};
 use tokio::io::AsyncWrite;
 
+use super::fate::{self, Fate};
 use crate::block;
 use crate::io::{WriteIo, is_reset};
 use crate::shared::{self, Shared};
@@ -49,9 +50,17 @@ impl Writer {
     }
 
     /// Sends what the session has for this connection until the connection ends.
-    pub(crate) async fn run(self: Arc<Self>, shared: Arc<Shared>, connection: ConnectionHandle) {
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        shared: Arc<Shared>,
+        connection: ConnectionHandle,
+        fate: Arc<Fate>,
+    ) {
         let mut last_words = pin!(None);
         let end = std::future::poll_fn(|cx| {
+            if fate.stage() == fate::Stage::Aborted {
+                return Poll::Ready(Ok(()));
+            }
             let live = shared.with_slot(connection, |slot| {
                 slot.register_writer(cx);
             });

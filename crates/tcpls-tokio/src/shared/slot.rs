@@ -104,6 +104,15 @@ impl Slot {
         self.write_failure.is_some()
     }
 
+    /// The connection is to vanish, with a RST where it is a TCP connection, as soon as it is over for the
+    /// session.
+    pub(crate) fn abort(&self) {
+        if let Some(tcp) = &self.tcp {
+            tcp.reset_on_close();
+        }
+        self.fate.abort();
+    }
+
     /// Has the writer send what there is.
     pub(super) fn wake_writer(&self, wakeups: &mut Wakeups) {
         if let Some(task) = self.writer_task.clone() {

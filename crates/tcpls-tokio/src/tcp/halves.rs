@@ -8,6 +8,7 @@ use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
@@ -94,7 +95,7 @@ impl AsyncWrite for TcpWriteHalf {
 
 impl Drop for TcpWriteHalf {
     fn drop(&mut self) {
-        if self.open {
+        if self.open && !is_reset_on_close(&self.stream) {
             // The connection is over either way.
             let _gone = shut_down(&self.stream);
         }
@@ -130,6 +131,12 @@ fn once(
 /// Whether the system tells anew when a socket that was drained gets ready, as epoll does when it is
 /// asked for edges.
 const TELLS_AGAIN: bool = cfg!(target_os = "linux");
+
+/// Whether a FIN would only come before the RST.
+fn is_reset_on_close(stream: &TcpStream) -> bool {
+    let linger = SockRef::from(stream).linger();
+    linger.is_ok_and(|linger| linger == Some(Duration::ZERO))
+}
 
 fn shut_down(stream: &TcpStream) -> io::Result<()> {
     match SockRef::from(stream).shutdown(Shutdown::Write) {

@@ -8,8 +8,8 @@ use crate::common::{Identity, SERVER_NAME, pattern};
 use crate::paths::transfer;
 use crate::proxy::{Mode, Proxy};
 use tcpls_tokio::{
-    Endpoint, FollowPaths, PathError, PathEvent, PathOptions, PathState, PathStatus, Session,
-    TransportConfig,
+    ConnectionFailure, Endpoint, FollowPaths, PathError, PathEvent, PathOptions, PathState,
+    PathStatus, Session, TransportConfig,
 };
 
 /// A session through a proxy, and the server's address behind it.
@@ -270,4 +270,48 @@ async fn a_path_is_kept() {
     assert!(established(&mut events).await > first);
     assert_eq!(home.near.paths().len(), 2);
     assert_eq!(home.far.keep_path(&options), Err(PathError::NotClient));
+}
+
+/// R21, A-14: a path that is aborted vanishes with a RST, in the middle of transfers, and what it carried
+/// goes out elsewhere. The client gets it back, whichever side did so.
+#[tokio::test]
+async fn an_aborted_path_is_reset_and_comes_back() {
+    let home = Home::new(FollowPaths::Keep).await;
+    let (near, far) = (&home.near, &home.far);
+    let mut options = PathOptions::new();
+    let first = near.migrate(options.remote(home.server)).await.unwrap();
+    while near.paths().len() > 1 || far.paths().len() > 1 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut events = near.path_events();
+    let aborting = async {
+        while first.stats().bytes_sent < 1 << 20 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        first.abort();
+        assert!(first.is_closed());
+    };
+    let far_first = far.paths().remove(0);
+    let mut far_events = far.path_events();
+    tokio::join!(
+        transfer(near, far, pattern(1, 12 << 20)),
+        transfer(far, near, pattern(2, 12 << 20)),
+        aborting
+    );
+    let closed = |path: &tcpls_tokio::Path, reason| PathEvent::Closed {
+        id: path.id(),
+        reason: Some(reason),
+    };
+    let expected = closed(&first, ConnectionFailure::Abandoned);
+    assert_eq!(events.recv().await, Some(expected));
+    let expected = closed(&far_first, ConnectionFailure::Reset);
+    assert_eq!(far_events.recv().await, Some(expected));
+    assert_eq!(established(&mut events).await, 2);
+    let second = near.paths().remove(0);
+    assert_eq!(second.remote_address(), Some(home.server));
+    far.paths()[0].abort();
+    let expected = closed(&second, ConnectionFailure::Reset);
+    assert_eq!(events.recv().await, Some(expected));
+    assert_eq!(established(&mut events).await, 3);
+    transfer(near, far, pattern(3, 100_000)).await;
 }
