@@ -9,14 +9,15 @@ use std::time::Duration;
 use tcpls_tokio::rustls::pki_types::ServerName;
 use tcpls_tokio::rustls::{self, RootCertStore};
 use tcpls_tokio::{
-    ClientConfig, Connected, Connector, Session, SessionConfig, TransportConfig, default_provider,
+    ClientConfig, Connected, Connector, Path, Session, SessionConfig, TransportConfig,
+    default_provider,
 };
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use crate::certificates::{Identity, read_roots, system_roots};
 use crate::exit::{Exit, Failure};
-use crate::number::parse_seconds;
+use crate::number::{LONGEST, parse_seconds};
 use crate::path_arg::PathArg;
 use crate::silencer::Silencer;
 use crate::target::Target;
@@ -235,12 +236,18 @@ impl ClientArgs {
 }
 
 impl ClientSession {
-    /// Closes the session and waits until the peer has everything and the connection is gone.
+    /// Closes the session and waits until the peer has everything and the connections are gone. One that
+    /// fell silent is not waited for.
     pub(crate) async fn close(self) {
         self.session.close();
-        self.connector.wait_idle().await;
+        let silent = self.session.paths().iter().any(Path::is_suspect);
+        let patience = if silent { PATIENCE } else { LONGEST };
+        let _idle = tokio::time::timeout(patience, self.connector.wait_idle()).await;
     }
 }
+
+/// How long the end of a session takes that has a silent connection.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Draws a random number. The first one of a process takes tens of milliseconds, which are not the
 /// handshake's.

@@ -92,7 +92,7 @@ impl Paths {
         let done = match (path, fault.how) {
             (None, _) => false,
             (Some(path), How::Rst) => {
-                path.close();
+                path.abort();
                 true
             }
             (Some(_), How::Down) => {
