@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use tcpls_core::StreamStats;
 use tcpls_core::wire::StreamId;
+use tcpls_core::{StreamPaths, StreamStats};
 use tokio::io::AsyncWrite;
 
 use crate::block::{self, BLOCK, RECORD_DATA};
 use crate::error::{ClosedStream, StoppedError, WriteError};
+use crate::path::Path;
 use crate::session::Handle;
 use crate::shared::{Interest, State};
 
@@ -129,6 +130,23 @@ impl SendStream {
     /// [`ClosedStream`] when it was finished before or the session is over.
     pub fn finish(&mut self) -> Result<(), ClosedStream> {
         self.end().map_err(|_| ClosedStream)
+    }
+
+    /// Keeps what is sent from now on to these paths of the session; with none, the default, it may take any.
+    ///
+    /// Streams on paths of their own do not wait for what the other's loses (draft 4.1). It is a wish:
+    /// while none of them works, others carry the stream.
+    ///
+    /// # Errors
+    /// [`ClosedStream`] when all of it was acknowledged or the session is over.
+    pub fn set_paths(&mut self, paths: &[Path]) -> Result<(), ClosedStream> {
+        let paths = match paths {
+            [] => StreamPaths::All,
+            paths => StreamPaths::Only(paths.iter().map(Path::connection).collect()),
+        };
+        let set = |state: &mut State| state.core.send(self.id).set_paths(paths);
+        let set = self.handle.shared.update(|state, _| set(state));
+        set.map_err(|_| ClosedStream)
     }
 
     /// Waits until the peer has acknowledged the finished stream.

@@ -312,6 +312,29 @@ async fn a_session_takes_255_connections() {
     transfer(&peers.client, &peers.server, pattern(1, 10_000)).await;
 }
 
+/// R9: a stream keeps to the path that it was given, as long as that works.
+#[tokio::test]
+async fn a_stream_keeps_to_its_path() {
+    let peers = Peers::new(TransportConfig::default()).await;
+    let path = peers.join().await.unwrap();
+    let other = peers.client.paths().swap_remove(0);
+    let before = other.stats().bytes_sent;
+    let (mut send, _recv) = peers.client.open_bi().await.unwrap();
+    send.set_paths(std::slice::from_ref(&path)).unwrap();
+    let data = pattern(4, 1 << 20);
+    let copy = data.clone();
+    let writing = tokio::spawn(async move {
+        send.write_all(&copy).await.unwrap();
+        send.finish().unwrap();
+    });
+    let (_send, mut recv) = peers.server.accept_bi().await.unwrap();
+    assert!(recv.read_to_end(1 << 30).await.unwrap() == data);
+    writing.await.unwrap();
+    assert!(path.stats().bytes_sent > 1 << 20);
+    let sent = other.stats().bytes_sent - before;
+    assert!(sent < 10_000, "{sent}");
+}
+
 /// R13: the server's tokens bound how many connections there are at a time.
 #[tokio::test(start_paused = true)]
 async fn connections_are_bounded_by_tokens() {
