@@ -47,10 +47,11 @@ pub(crate) enum WriteHalf {
     /// Nothing new: TCP's FIN follows once all frames sent are acknowledged, or at this time are left
     /// to other connections (reading A-16).
     Retiring(Instant),
-    /// TCP's FIN; at this time the connection is given up.
-    EndDue(Instant),
-    /// Nothing: TCP's FIN was given out without `close_notify`. At this time the peer's is given up.
-    Retired(Instant),
+    /// TCP's FIN; at this time, if any, the connection is given up.
+    EndDue(Option<Instant>),
+    /// Nothing: TCP's FIN was given out without `close_notify`. At this time, if any, the peer's is
+    /// given up.
+    Retired(Option<Instant>),
     /// The last acknowledgments and `close_notify`.
     NotifyDue,
     /// Nothing: `close_notify` was given out.
@@ -110,14 +111,14 @@ impl ConnectionState {
     }
 
     /// What is unacknowledged went to other connections; the connection is given up at `deadline`.
-    pub(crate) fn on_moved(&mut self, deadline: Instant) {
+    pub(crate) fn on_moved(&mut self, deadline: Option<Instant>) {
         if matches!(self.write, WriteHalf::Retiring(_)) {
             self.write = WriteHalf::EndDue(deadline);
         }
     }
 
     /// TCP's FIN was given out; the peer's is given up at `deadline`.
-    pub(crate) fn on_end(&mut self, deadline: Instant) {
+    pub(crate) fn on_end(&mut self, deadline: Option<Instant>) {
         if let WriteHalf::EndDue(deadline) = self.write {
             self.write = WriteHalf::Retired(deadline);
         } else if matches!(self.write, WriteHalf::Retiring(_)) {
@@ -205,9 +206,8 @@ impl ConnectionState {
             ReadHalf::Open | ReadHalf::Notified | ReadHalf::Ended => None,
         };
         let write = match self.write {
-            WriteHalf::Retiring(deadline)
-            | WriteHalf::EndDue(deadline)
-            | WriteHalf::Retired(deadline) => Some(deadline),
+            WriteHalf::Retiring(deadline) => Some(deadline),
+            WriteHalf::EndDue(deadline) | WriteHalf::Retired(deadline) => deadline,
             WriteHalf::Open
             | WriteHalf::NotifyDue
             | WriteHalf::Shutdown

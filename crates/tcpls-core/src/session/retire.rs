@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{Session, close, failover, state::Lifecycle};
 use crate::{
-    ConnectionFailure, ConnectionHandle, Event, RetireError, TransmitState,
+    ConnectionFailure, ConnectionHandle, Event, Failover, RetireError, TransmitState,
     connection::{Connection, Pump, Rank, ReadHalf, WriteHalf},
 };
 
@@ -91,7 +91,7 @@ pub(super) fn is_end_due(connection: &Connection) -> bool {
 
 /// What there is to transmit on a connection that is being left: its end, when that is due.
 pub(super) fn poll(session: &mut Session, c: ConnectionHandle, now: Instant) -> TransmitState {
-    let deadline = now + session.config.drain_timeout;
+    let deadline = give_up_at(session, now);
     let Some(connection) = session.connections.get_mut(c) else {
         return TransmitState::Close;
     };
@@ -111,7 +111,7 @@ pub(super) fn poll(session: &mut Session, c: ConnectionHandle, now: Instant) -> 
 
 /// A deadline of a connection that is being left has passed.
 pub(super) fn on_deadline(session: &mut Session, c: ConnectionHandle, now: Instant) {
-    let given_up = now + session.config.drain_timeout;
+    let given_up = give_up_at(session, now);
     let grace = grace(session);
     let Some(connection) = session.connections.get_mut(c) else {
         return;
@@ -128,6 +128,10 @@ pub(super) fn on_deadline(session: &mut Session, c: ConnectionHandle, now: Insta
         (ReadHalf::HalfClosed(deadline), _) if deadline <= now => {
             let retiring = matches!(state.write, WriteHalf::Retiring(_));
             if state.is_moved() || retiring && connection.sent.is_settled() {
+                bury(session, c, now);
+            } else if retiring && session.config.failover == Failover::Off {
+                // Stream data is TCP's alone; what else went out here can go again.
+                failover::requeue(session, c);
                 bury(session, c, now);
             } else {
                 failover::fail(session, c, ConnectionFailure::Eof, now);
@@ -171,6 +175,15 @@ fn bury(session: &mut Session, c: ConnectionHandle, now: Instant) {
     failover::repeat_acks(session);
     if session.connections.live().is_empty() {
         close::on_last_connection_lost(session, ConnectionFailure::Eof, now);
+    }
+}
+
+/// When the end of a connection has taken too long. A peer whose application is slow reads it late: that
+/// costs nothing where what it carried is sent again, and the session where it is not.
+fn give_up_at(session: &Session, now: Instant) -> Option<Instant> {
+    match session.config.failover {
+        Failover::Resend => Some(now + session.config.drain_timeout),
+        Failover::Off => None,
     }
 }
 

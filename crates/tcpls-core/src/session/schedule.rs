@@ -96,7 +96,7 @@ pub(super) fn upcoming(
     let alone = session.connections.live().len() == 1;
     let repeats = session.config.scheduler.duplicates() == Duplicates::All
         || duplicate::find(session, c, rank, Reason::Silence).is_some();
-    if !alone && repeats {
+    if !alone && repeats || doubt::is_any(session) {
         return None;
     }
     let turn = session.connections.get(c)?.stats.records_sent + 1;

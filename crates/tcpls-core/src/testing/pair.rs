@@ -234,6 +234,11 @@ impl Pair {
         wire.to_client.blackhole();
     }
 
+    /// Swallows what `role` sends on a connection, until [`heal`](Self::heal).
+    pub fn swallow(&mut self, index: usize, role: Role) {
+        self.pipe(index, role).blackhole();
+    }
+
     /// Ends a [`blackhole`](Self::blackhole): what was swallowed is sent again.
     pub fn heal(&mut self, index: usize) {
         let now = self.clock.now();

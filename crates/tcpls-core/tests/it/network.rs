@@ -10,7 +10,7 @@
 use std::{collections::BTreeSet, env, net::SocketAddr, sync::Arc, time::Duration};
 
 use tcpls_core::{
-    ConnectionFailure, Event, PathStatus, SessionConfig, StreamPaths,
+    ConnectionFailure, Event, Failover, PathStatus, SessionConfig, StreamPaths,
     scheduler::{EarliestCompletion, LowestRtt, Redundant, RoundRobin, Scheduler},
     testing::{LinkConfig, Pair, PairConfig, Random},
     wire::{AddressId, Role, StreamId},
@@ -33,6 +33,7 @@ struct Network {
     /// Addresses of each side: those that it advertised and did not withdraw.
     addresses: [Vec<(AddressId, SocketAddr)>; 2],
     closed: [BTreeSet<tcpls_core::ConnectionHandle>; 2],
+    failover: Failover,
     trace: Vec<String>,
 }
 
@@ -51,7 +52,7 @@ fn index(role: Role) -> usize {
     usize::from(role == Role::Server)
 }
 
-fn config(random: &mut Random) -> SessionConfig {
+fn config(random: &mut Random, failover: Failover) -> SessionConfig {
     let scheduler: Arc<dyn Scheduler> = match random.up_to(6) {
         1 => Arc::new(LowestRtt),
         2 => Arc::new(RoundRobin),
@@ -68,6 +69,7 @@ fn config(random: &mut Random) -> SessionConfig {
         .copy_below(random.up_to(5000))
         .ack_after_records(u32::try_from(random.up_to(20)).unwrap())
         .key_update_after(u64::try_from(random.up_to(300)).unwrap())
+        .failover(failover)
         .scheduler(scheduler);
     config
 }
@@ -85,10 +87,15 @@ fn link(random: &mut Random) -> LinkConfig {
 impl Network {
     fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
+        let failover = if random.up_to(8) == 1 {
+            Failover::Off
+        } else {
+            Failover::Resend
+        };
         let pair = Pair::new(PairConfig {
             seed: random.next_u64(),
-            client: config(&mut random),
-            server: config(&mut random),
+            client: config(&mut random, failover),
+            server: config(&mut random, failover),
             link: link(&mut random),
             ..PairConfig::default()
         });
@@ -99,6 +106,7 @@ impl Network {
             holes: BTreeSet::new(),
             addresses: [Vec::new(), Vec::new()],
             closed: [BTreeSet::new(), BTreeSet::new()],
+            failover,
             trace: Vec::new(),
         }
     }
@@ -158,8 +166,12 @@ impl Network {
         let now = self.game.pair.clock.now();
         match what {
             1..=6 => self.join(),
-            // A session whose tokens were all lost is lost: the network leaves it some.
+            // A session whose tokens were all lost is lost: the network leaves it some. One without
+            // failover does not survive any of this.
             7..=12 if spare < 3 => {}
+            7..=14 if self.failover == Failover::Off => {}
+            // Nor when each side retires the last one that the other keeps.
+            17..=19 if self.failover == Failover::Off && role == Role::Server => {}
             7 => self.game.pair.reset(wire),
             8 => self.game.pair.cut(wire, role),
             9..=10 => {
@@ -173,7 +185,11 @@ impl Network {
                 session.handle_failure(c, ConnectionFailure::Abandoned, now);
             }
             13..=14 => {
-                self.game.pair.blackhole(wire);
+                if self.random.up_to(3) == 1 {
+                    self.game.pair.swallow(wire, role);
+                } else {
+                    self.game.pair.blackhole(wire);
+                }
                 self.holes.insert(wire);
             }
             15..=16 => self.heal(),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tcpls_core::{
-    CloseReason, ConnectionFailure, ConnectionHandle, Event, PathInfo, RetireError, SessionConfig,
-    TimeoutReason, TransmitState,
+    CloseReason, ConnectionFailure, ConnectionHandle, Event, Failover, PathInfo, RetireError,
+    SessionConfig, TimeoutReason, TransmitState,
     testing::{Host, LinkConfig, Pair, Solo},
     wire::{ConnectionId, Frame, Role, StreamId, Token},
 };
@@ -429,6 +429,40 @@ fn a_migration_costs_nothing() {
             }
         }
     }
+}
+
+/// without failover, where the loss of a connection is that of the session, the orderly end of one is
+/// not: the peer may read it as late as it likes, and what it acknowledges late is sent again.
+#[test]
+fn without_failover_connections_still_end_in_order() {
+    let mut config = SessionConfig::new();
+    config.failover(Failover::Off);
+    let mut client = Solo::new(Role::Client, config.clone());
+    let (first, second) = (client.first, client.join(1));
+    client.hear_on(second);
+    let id = client.session.open_bi().unwrap();
+    client.session.send(id).write(b"on its way").unwrap();
+    client.transmit();
+    retire(&mut client, first);
+    assert_eq!(client.transmit_on(first).1, TransmitState::ShutdownWrite);
+    client.advance(Duration::from_secs(3600));
+    assert_eq!(client.session.connections().count(), 2, "it waits");
+    eof(&mut client, first);
+    assert!(client.events().contains(&closed(first, None)));
+
+    let mut server = Solo::new(Role::Server, config);
+    let (first, second) = (server.first, server.join(1));
+    server.hear_on(second);
+    let token = Token::from_bytes([1; 32]);
+    server.session.issue_token(token).unwrap();
+    let sent = server.transmit();
+    eof(&mut server, first);
+    server.advance(Duration::from_millis(250));
+    assert!(server.events().contains(&closed(first, None)));
+    assert_eq!(server.session.close_reason(), None);
+    let (again, _) = server.transmit_on(second);
+    let frames = all_frames(&again);
+    assert!(frames.contains(&all_frames(&sent)[0]), "{frames:?}");
 }
 
 /// both sides retire the same connection at the same moment.
