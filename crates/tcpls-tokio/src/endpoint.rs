@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls_pki_types::ServerName;
-use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::net::ToSocketAddrs;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -17,6 +17,7 @@ use crate::incoming::{Incoming, Listening};
 use crate::race::Race;
 use crate::registry::Registry;
 use crate::session::Session;
+use crate::tcp::{self, Family};
 
 /// Starts and accepts sessions over TCP.
 ///
@@ -61,11 +62,38 @@ impl Endpoint {
     /// # Panics
     /// Outside a tokio runtime with I/O enabled.
     pub fn server(config: ServerConfig, address: SocketAddr) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
+        Self::server_at(config, &[address])
+    }
+
+    /// As [`server`](Self::server) on several addresses: a session that begins on one of them takes
+    /// further connections on all. Port 0 is another free port on each.
+    ///
+    /// With an IPv4 address among them, "::" takes IPv6 alone.
+    ///
+    /// # Errors
+    /// What the operating system says against listening on one of them, or
+    /// [`io::ErrorKind::InvalidInput`] without any.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with I/O enabled.
+    pub fn server_at(config: ServerConfig, addresses: &[SocketAddr]) -> io::Result<Self> {
+        if addresses.is_empty() {
+            let text = "there is no address to listen on";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let congestion_control = config.transport.congestion_control.as_deref();
+        let family = if addresses.iter().any(SocketAddr::is_ipv4) {
+            Family::OfAddress
+        } else {
+            Family::Any
+        };
+        let mut listeners = Vec::new();
+        for address in addresses {
+            listeners.push(tcp::listen(*address, family, congestion_control)?);
+        }
         let registry = Registry::default();
         let acceptor = Acceptor::with_registry(Arc::new(config), registry.clone());
-        let server = Listening::new(TcpListener::from_std(listener)?, acceptor);
+        let server = Listening::new(listeners, &acceptor);
         Ok(Self::new(None, Some(server), registry))
     }
 
@@ -145,13 +173,22 @@ impl Endpoint {
         }
     }
 
-    /// Where the endpoint listens.
+    /// Where the endpoint listens; with several addresses, the first.
     ///
     /// # Errors
     /// [`io::ErrorKind::Unsupported`] when it is not a server, or what the operating system says.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        let first = self.local_addrs()?.into_iter().next();
+        first.ok_or_else(|| io::ErrorKind::Unsupported.into())
+    }
+
+    /// Where the endpoint listens, in the order in which the addresses were given.
+    ///
+    /// # Errors
+    /// As [`local_addr`](Self::local_addr).
+    pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         match &self.inner.server {
-            Some(server) => server.local_addr(),
+            Some(server) => server.local_addrs(),
             None => Err(io::ErrorKind::Unsupported.into()),
         }
     }

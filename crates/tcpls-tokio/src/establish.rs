@@ -20,8 +20,9 @@ use crate::connector::Connected;
 use crate::error::ConnectError;
 use crate::follow::{FollowPaths, Follower, News};
 use crate::io::Transport;
-use crate::join::{Joiner, Member};
+use crate::join::{Joiner, Member, PENDING_JOINS};
 use crate::path_options::PathOptions;
+use crate::pending::Pending;
 use crate::plain::PlainStream;
 use crate::registry::{Registration, Registry};
 use crate::session::{Handle, Session};
@@ -137,6 +138,7 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
                 keys: established.keys.clone(),
                 info: established.info.clone(),
                 random: server.config.random().clone(),
+                joins: Pending::new(PENDING_JOINS),
             };
             (None, Some(TokenSupply::new(server, Arc::new(member))))
         }

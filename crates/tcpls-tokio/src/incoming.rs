@@ -8,24 +8,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
 
 use crate::acceptor::{Acceptor, Hello};
 use crate::connector::Connected;
 use crate::error::ConnectError;
+use crate::pending::Pending;
 use crate::session::Session;
 
-/// Accepts TCP connections in a task of its own until dropped: those that join a session are its, the
+/// Accepts TCP connections in tasks of its own until dropped: those that join a session are its, the
 /// others wait for the application.
 #[derive(Debug)]
 pub(crate) struct Listening {
-    listener: Arc<TcpListener>,
+    listeners: Vec<Arc<TcpListener>>,
     waiting: Mutex<mpsc::Receiver<Incoming>>,
-    task: AbortHandle,
+    tasks: Vec<AbortHandle>,
 }
 
-/// How many clients may be read from at a time; more of them wait in the system's queue.
+/// How many clients may be read from at a time; one more ends the one that took longest.
 const HELLOS: usize = 1024;
 
 /// How many clients may wait for the application to accept them; more are closed.
@@ -35,14 +36,20 @@ const WAITING: usize = 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl Listening {
-    pub(crate) fn new(listener: TcpListener, acceptor: Acceptor) -> Self {
-        let listener = Arc::new(listener);
+    pub(crate) fn new(listeners: Vec<TcpListener>, acceptor: &Acceptor) -> Self {
+        let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
         let (sender, receiver) = mpsc::channel(WAITING);
-        let task = tokio::spawn(listen(Arc::clone(&listener), acceptor, sender));
+        let hellos = Pending::new(HELLOS);
+        let listen = |listener: &Arc<TcpListener>| {
+            let (acceptor, sender, hellos) = (acceptor.clone(), sender.clone(), hellos.clone());
+            let task = listen(Arc::clone(listener), acceptor, sender, hellos);
+            tokio::spawn(task).abort_handle()
+        };
+        let tasks = listeners.iter().map(listen).collect();
         Self {
-            listener,
+            listeners,
             waiting: Mutex::new(receiver),
-            task: task.abort_handle(),
+            tasks,
         }
     }
 
@@ -53,11 +60,17 @@ impl Listening {
 
     /// Accepts nothing more.
     pub(crate) fn stop(&self) {
-        self.task.abort();
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// Where it listens, in the order of the listeners.
+    pub(crate) fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners
+            .iter()
+            .map(|listener| listener.local_addr())
+            .collect()
     }
 }
 
@@ -67,16 +80,17 @@ impl Drop for Listening {
     }
 }
 
-async fn listen(listener: Arc<TcpListener>, acceptor: Acceptor, waiting: mpsc::Sender<Incoming>) {
-    let hellos = Arc::new(Semaphore::new(HELLOS));
+async fn listen(
+    listener: Arc<TcpListener>,
+    acceptor: Acceptor,
+    waiting: mpsc::Sender<Incoming>,
+    hellos: Pending,
+) {
     loop {
-        let Ok(permit) = Arc::clone(&hellos).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
             Ok((tcp, remote)) => {
                 let (acceptor, waiting) = (acceptor.clone(), waiting.clone());
-                tokio::spawn(receive(tcp, remote, acceptor, waiting, permit));
+                hellos.spawn(receive(tcp, remote, acceptor, waiting));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -92,11 +106,9 @@ async fn receive(
     remote: SocketAddr,
     acceptor: Acceptor,
     waiting: mpsc::Sender<Incoming>,
-    permit: OwnedSemaphorePermit,
 ) {
     let local = tcp.local_addr().ok();
     let hello = acceptor.hello(tcp).await;
-    drop(permit);
     match hello {
         Err(ConnectError::Joined) => {}
         Err(error @ ConnectError::UnknownToken) => tracing::debug!(%remote, %error),

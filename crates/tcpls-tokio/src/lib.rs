@@ -44,6 +44,7 @@ mod migrate;
 mod path;
 mod path_options;
 mod path_stats;
+mod pending;
 mod plain;
 mod race;
 mod recv_stream;

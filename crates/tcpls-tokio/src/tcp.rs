@@ -12,9 +12,9 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 use tcpls_core::PathInfo;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use self::halves::{TcpReadHalf, TcpWriteHalf};
 
@@ -64,6 +64,40 @@ pub(crate) async fn dial(dial: Dial<'_>) -> Result<TcpStream, DialError> {
     }
     Ok(socket.connect(dial.remote).await?)
 }
+
+/// Of which families a listener takes connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// That of its address.
+    OfAddress,
+    /// Both with the address "::", where the system allows it.
+    Any,
+}
+
+/// Listens on `address`, from within a runtime. The connections inherit the congestion control.
+pub(crate) fn listen(
+    address: SocketAddr,
+    family: Family,
+    congestion_control: Option<&str>,
+) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    if address.is_ipv6() && family == Family::OfAddress {
+        socket.set_only_v6(true)?;
+    }
+    // On Windows the option means something else.
+    #[cfg(not(windows))]
+    socket.set_reuse_address(true)?;
+    if let Some(name) = congestion_control {
+        system::set_congestion_control(&SockRef::from(&socket), name)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Connections that wait for the server at most, if the system allows as many.
+const BACKLOG: i32 = 4096;
 
 /// Any port of `address`; a link-local one is on the link of `remote`.
 fn local_address(address: IpAddr, remote: SocketAddr) -> SocketAddr {
@@ -141,10 +175,8 @@ const RETRANSMISSION_LIMIT: Duration = Duration::from_secs(1);
     reason = "a count of bytes; a test that cannot go on shall say where"
 )]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     async fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -18,6 +18,7 @@ use crate::config::Random;
 use crate::establish::NewConnection;
 use crate::handshake;
 use crate::io::Transport;
+use crate::pending::Pending;
 use crate::registry::Registration;
 use crate::shared::Shared;
 use crate::token_table::Entry;
@@ -29,6 +30,8 @@ pub(crate) struct Member {
     pub(crate) keys: SessionKeys,
     pub(crate) info: HandshakeInfo,
     pub(crate) random: Random,
+    /// Those who have not proved themselves.
+    pub(crate) joins: Pending,
 }
 
 /// Answers a join whose token was found, and lets it prove itself in a task of its own. `received` is
@@ -63,7 +66,7 @@ pub(crate) async fn answer(
         total,
         sent: answer.bytes.len(),
     };
-    tokio::spawn(pending.run());
+    answer.joins.spawn(pending.run());
     Ok(())
 }
 
@@ -72,6 +75,7 @@ struct Answer {
     bytes: Vec<u8>,
     shape: JoinShape,
     opener: RecordOpener,
+    joins: Pending,
 }
 
 fn accept(
@@ -108,6 +112,7 @@ fn accept(
             bytes,
             shape,
             opener,
+            joins: live.joins.clone(),
         },
     ))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::common::{Identity, SERVER_NAME};
-use tcpls_tokio::{ConnectError, Endpoint, PathEvent, TransportConfig};
+use tcpls_tokio::{ConnectError, Endpoint, PathEvent, PathOptions, TransportConfig};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -97,6 +97,31 @@ async fn nobody_gets_more_connections_than_wanted() {
     let near = near.unwrap();
     tokio::time::sleep(Duration::from_millis(400)).await;
     assert_eq!(near.stats().connections, 1);
+}
+
+/// R51, A-25: a server on several addresses is one server: what begins on one goes on at another.
+#[tokio::test]
+async fn a_session_takes_connections_at_every_address_of_its_server() {
+    let identity = Identity::generate();
+    let wanted = [1, 2, 3].map(|last| SocketAddr::from(([127, 0, 0, last], 0)));
+    let server = Endpoint::server_at(identity.server_config(), &wanted).unwrap();
+    let addresses = server.local_addrs().unwrap();
+    assert_eq!(server.local_addr().unwrap(), addresses[0]);
+    let ips: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
+    assert_eq!(ips, wanted.map(|address| address.ip()));
+    let client = Endpoint::client(identity.client_config());
+    let accept = async { server.accept().await.unwrap().await.unwrap() };
+    let (near, far) = tokio::join!(client.connect(addresses[1], SERVER_NAME), accept);
+    let near = near.unwrap();
+    for address in [addresses[0], addresses[2]] {
+        near.open_path(PathOptions::new().remote(address))
+            .await
+            .unwrap();
+    }
+    assert_eq!(far.stats().connections, 3);
+    let again = Endpoint::server_at(identity.server_config(), &addresses[..1]);
+    assert!(again.is_err(), "it is taken");
+    assert!(Endpoint::server_at(identity.server_config(), &[]).is_err());
 }
 
 /// A congestion control that the system does not have is named at once.

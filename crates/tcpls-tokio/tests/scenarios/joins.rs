@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::common::{Identity, pattern, server_name};
 use tcpls_tokio::{
-    Acceptor, ConnectError, Connector, JoinFailure, Path, PathError, Session, TransportConfig,
+    Acceptor, ConnectError, Connector, JoinFailure, Path, PathError, Session, SessionConfig,
+    TransportConfig,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::task::AbortHandle;
@@ -142,6 +143,36 @@ async fn a_stolen_token_gives_nothing() {
     joining.await.unwrap();
     peers.is_unhurt().await;
     peers.join().await.unwrap();
+}
+
+/// who only shows tokens cannot keep more than eight connections of a session: the one that took
+/// longest goes for the next, and what is genuine gets in all the same.
+#[tokio::test(start_paused = true)]
+async fn few_joins_may_be_unproven() {
+    let mut transport = TransportConfig::default();
+    let mut session = SessionConfig::new();
+    session.spare_tokens(16);
+    transport.session(session);
+    let peers = Peers::new(transport).await;
+    let before = tokio::time::Instant::now();
+    let mut shown = Vec::new();
+    for _ in 0..9 {
+        let (hello, _far, joining) = peers.captured().await;
+        joining.abort();
+        let (mut near, far) = tokio::io::duplex(64 * 1024);
+        near.write_all(&hello).await.unwrap();
+        let error = peers.acceptor.accept(far).await.unwrap_err();
+        assert!(matches!(error, ConnectError::Joined), "{error}");
+        shown.push(near);
+    }
+    let mut ends = Vec::new();
+    for mut near in shown {
+        near.read_to_end(&mut Vec::new()).await.unwrap();
+        ends.push(before.elapsed().as_secs());
+    }
+    assert_eq!(ends, [0, 3, 3, 3, 3, 3, 3, 3, 3]);
+    peers.join().await.unwrap();
+    peers.is_unhurt().await;
 }
 
 /// bytes that do not authenticate end the connection that they came on, without an answer.

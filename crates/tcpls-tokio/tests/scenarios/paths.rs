@@ -147,8 +147,13 @@ async fn paths_are_opened_over_tcp() {
     transfer(&near, &far, pattern(7, 1 << 20)).await;
     relay.abort();
     transfer(&far, &near, pattern(8, 1 << 20)).await;
-    let closed = events.recv().await.unwrap();
-    assert!(matches!(closed, PathEvent::Closed { id, .. } if id.as_u32() == 0));
+    // On a busy machine, a connection may be silent for a moment.
+    let closed = loop {
+        if let PathEvent::Closed { id, .. } = events.recv().await.unwrap() {
+            break id;
+        }
+    };
+    assert_eq!(closed.as_u32(), 0);
     path.close();
     assert!(path.is_closed());
     assert!(near.paths().is_empty());
