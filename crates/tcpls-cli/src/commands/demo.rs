@@ -1,5 +1,6 @@
 //! `tcpls demo`: a server and a client in one process, over real sockets.
 
+mod breakage;
 mod report;
 mod transfer;
 
@@ -8,8 +9,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use tcpls_tokio::{ClientConfig, Endpoint, ServerConfig, Session};
 use tokio::time::Instant;
 
-use self::report::{Report, Transfer};
-use self::transfer::{End, Plan};
+use self::breakage::{Arrivals, break_and_heal, second_path};
+use self::report::{Outage, Report, Transfer};
+use self::transfer::{End, Plan, Watch};
 use crate::certificates::SelfSigned;
 use crate::client::unusable;
 use crate::exit::{Exit, Failure};
@@ -19,8 +21,9 @@ use crate::report::Format;
 
 /// Run a server and a client in this process and compare what they send each other
 ///
-/// Random bytes go both ways on several streams at a time, over TCP on the loopback interface. The
-/// certificate is made for this run, and the client verifies it.
+/// Random bytes go both ways on several streams at a time, over two TCP connections on the loopback
+/// interface. After a third of the bytes the first connection is aborted with a RST, and the session
+/// gets another one. The certificate is made for this run, and the client verifies it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Bytes to send, over all streams and both ways (K, M, G)
@@ -42,17 +45,29 @@ pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
         size: args.size,
         damage: args.damage,
     };
+    second_path(&pair.client).await?;
     let progress = Progress::bytes(args.size);
+    let arrivals = Arrivals::default();
+    let watch = Watch {
+        progress: progress.clone(),
+        arrivals: arrivals.clone(),
+    };
     let start = Instant::now();
-    let result = tokio::try_join!(
-        transfer::run(&pair.client, End::Client, plan, &progress),
-        transfer::run(&pair.server, End::Server, plan, &progress),
-    );
-    let time = start.elapsed();
+    let third = args.size / 3;
+    let breaking = break_and_heal(pair.client.clone(), arrivals.clone(), third);
+    let transfers = async {
+        let ends = tokio::try_join!(
+            transfer::run(&pair.client, End::Client, plan, &watch),
+            transfer::run(&pair.server, End::Server, plan, &watch),
+        );
+        ends.map(|ends| (ends, start.elapsed()))
+    };
+    let result = tokio::try_join!(transfers, breaking);
     progress.clear();
-    let (client, server) = result?;
+    let (((client, server), time), broken) = result?;
     let transfers = Transfer::pair_up(client, server)?;
-    let report = Report::new(&pair.client, &pair.server, transfers, time);
+    let outage = Outage::new(start, &broken, arrivals.longest_gap());
+    let report = Report::new(&pair.client, &pair.server, transfers, time, outage);
     pair.close().await;
     format.print(&report)?;
     report.verdict()

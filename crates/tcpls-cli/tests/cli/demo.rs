@@ -60,3 +60,35 @@ fn one_damaged_byte_is_noticed() {
     let line = "error: what arrived differs from what was sent: stream 0 from the server\n";
     assert_eq!(finished.stderr, line);
 }
+
+#[test]
+fn an_aborted_connection_is_survived_and_replaced() {
+    let finished = run(&["demo", "--size", "64M", "--json"]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let json = finished.json();
+    assert_eq!(json["equal"], true);
+    assert_eq!(
+        (&json["aborted_path"], &json["healed_path"]),
+        (&0.into(), &2.into())
+    );
+    assert_eq!(json["connections"], 3);
+    let gap = json["longest_gap_ms"].as_f64().unwrap();
+    assert!(
+        gap > 0.0 && gap / 1e3 <= json["seconds"].as_f64().unwrap(),
+        "{json}"
+    );
+    for key in ["aborted_at", "healed_after_ms"] {
+        assert!(json[key].as_f64().unwrap() > 0.0, "{key} in {json}");
+    }
+    assert!(json["bytes_retransmitted"].is_u64(), "{json}");
+
+    let finished = run(&["demo", "--size", "8M"]);
+    let text = finished.stdout_text();
+    for part in [
+        "connection 0 was aborted with a RST after ",
+        "; connection 2 came in its place ",
+        "longest gap between data at an application: ",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}

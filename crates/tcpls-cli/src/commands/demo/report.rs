@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tcpls_tokio::{Session, StreamId};
+use tokio::time::Instant;
 
+use super::breakage::Broken;
 use super::transfer::{Passages, Passed};
 use crate::exit::{Exit, Failure};
-use crate::number::{Size, gbit_per_s};
+use crate::number::{Size, gbit_per_s, milliseconds};
 use crate::tls::{kx_group_name, suite_name};
 
 /// One direction of one stream, as its two ends saw it.
@@ -58,6 +60,45 @@ impl Transfer {
     }
 }
 
+/// What the abort of a connection did.
+#[derive(Debug, Serialize)]
+pub(super) struct Outage {
+    /// Connection IDs.
+    aborted_path: u32,
+    aborted_at: f64,
+    healed_path: u32,
+    healed_after_ms: f64,
+    /// The longest time without data at the application of an end, over all its streams.
+    longest_gap_ms: f64,
+}
+
+impl Outage {
+    pub(super) fn new(start: Instant, broken: &Broken, longest_gap: Duration) -> Self {
+        Self {
+            aborted_path: broken.aborted,
+            aborted_at: broken.aborted_at.duration_since(start).as_secs_f64(),
+            healed_path: broken.healed,
+            healed_after_ms: milliseconds(broken.healed_after),
+            longest_gap_ms: milliseconds(longest_gap),
+        }
+    }
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "connection {} was aborted with a RST after {:.2} s; connection {} came in its place {:.0} ms later",
+            self.aborted_path, self.aborted_at, self.healed_path, self.healed_after_ms,
+        )?;
+        write!(
+            f,
+            "longest gap between data at an application: {:.1} ms",
+            self.longest_gap_ms
+        )
+    }
+}
+
 /// The whole report.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
@@ -68,6 +109,12 @@ pub(super) struct Report {
     cipher_suite: &'static str,
     kx_group: Option<String>,
     streams: u64,
+    /// TCP connections that the session had.
+    connections: u32,
+    #[serde(flatten)]
+    outage: Outage,
+    /// Stream bytes that were sent again because their connection was lost.
+    bytes_retransmitted: u64,
     /// Records that carried the session's frames.
     records_to_server: u64,
     records_to_client: u64,
@@ -83,10 +130,11 @@ impl Report {
         server: &Session,
         transfers: Vec<Transfer>,
         time: Duration,
+        outage: Outage,
     ) -> Self {
         let bytes = transfers.iter().map(|transfer| transfer.bytes).sum();
-        let (to_server, to_client) = (client.connection_stats(), server.connection_stats());
-        let stats = client.stats();
+        let (to_server, to_client) = (client.path_stats(), server.path_stats());
+        let (stats, far) = (client.stats(), server.stats());
         Self {
             equal: transfers.iter().all(|transfer| transfer.equal),
             bytes,
@@ -95,10 +143,13 @@ impl Report {
             cipher_suite: suite_name(client.handshake().suite),
             kx_group: kx_group_name(client.handshake()),
             streams: stats.streams_opened + stats.streams_accepted,
-            records_to_server: to_server.iter().map(|c| c.records_sent).sum(),
-            records_to_client: to_client.iter().map(|c| c.records_sent).sum(),
-            acks_to_server: to_server.iter().map(|c| c.frames_sent.ack).sum(),
-            acks_to_client: to_client.iter().map(|c| c.frames_sent.ack).sum(),
+            connections: stats.connections,
+            outage,
+            bytes_retransmitted: stats.bytes_retransmitted + far.bytes_retransmitted,
+            records_to_server: to_server.iter().map(|c| c.counters.records_sent).sum(),
+            records_to_client: to_client.iter().map(|c| c.counters.records_sent).sum(),
+            acks_to_server: to_server.iter().map(|c| c.counters.frames_sent.ack).sum(),
+            acks_to_client: to_client.iter().map(|c| c.counters.frames_sent.ack).sum(),
             transfers,
         }
     }
@@ -159,6 +210,12 @@ impl fmt::Display for Report {
             self.records_to_client,
             self.acks_to_server,
             self.acks_to_client,
+        )?;
+        writeln!(f, "{}", self.outage)?;
+        writeln!(
+            f,
+            "sent again on other connections: {}",
+            Size(self.bytes_retransmitted)
         )?;
         write!(
             f,

@@ -7,7 +7,9 @@ use rand::Rng as _;
 use rand::rngs::SmallRng;
 use tcpls_tokio::{RecvStream, SendStream, Session, StreamId};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
+use super::breakage::Arrivals;
 use crate::digest::{Digest, Hasher};
 use crate::exit::{Exit, Failure};
 use crate::progress::Progress;
@@ -43,6 +45,13 @@ pub(super) struct Passages {
     pub(super) received: BTreeMap<StreamId, Passed>,
 }
 
+/// Who is told what arrives.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    pub(super) progress: Progress,
+    pub(super) arrivals: Arrivals,
+}
+
 enum Passage {
     Sent(StreamId, Passed),
     Received(StreamId, Passed),
@@ -53,7 +62,7 @@ pub(super) async fn run(
     session: &Session,
     end: End,
     plan: Plan,
-    progress: &Progress,
+    watch: &Watch,
 ) -> Result<Passages, Failure> {
     let mut tasks = JoinSet::new();
     for index in 0..plan.streams {
@@ -66,7 +75,7 @@ pub(super) async fn run(
         let bytes = plan.share(end, index);
         let damage = plan.damage && end == End::Client && index == 0;
         tasks.spawn(send_random(send, bytes));
-        tasks.spawn(receive(recv, damage, progress.clone()));
+        tasks.spawn(receive(recv, end, damage, watch.clone()));
     }
     let mut passages = Passages::default();
     while let Some(result) = tasks.join_next().await {
@@ -117,8 +126,9 @@ async fn send_random(mut stream: SendStream, bytes: u64) -> Result<Passage, Fail
 
 async fn receive(
     mut stream: RecvStream,
+    end: End,
     damage: bool,
-    progress: Progress,
+    watch: Watch,
 ) -> Result<Passage, Failure> {
     let mut hasher = Hasher::default();
     let mut bytes = 0;
@@ -132,7 +142,8 @@ async fn receive(
         }
         let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         bytes += length;
-        progress.add(length);
+        watch.progress.add(length);
+        watch.arrivals.add(end, length, Instant::now());
     }
     Ok(Passage::Received(
         stream.id(),
