@@ -15,6 +15,10 @@ use crate::lab::network::{Network, Quality};
 use crate::lab::trial::{Direction, Trial};
 use crate::scenario::Scenario;
 
+/// Makes a window of more than a path and less than a path and its queue hold, so that nothing is lost but
+/// by the fault: TCP alone stalls for a round trip and a full queue, 70 ms, when a slow start ends.
+const RECEIVE_BUFFER: u64 = 500_000;
+
 /// Bytes each way.
 const LENGTH: u64 = 24_000_000;
 
@@ -162,6 +166,11 @@ async fn measure(
     kind: Kind,
 ) -> Result<Vec<f64>> {
     let network = Network::new(&[Quality::new(50, 20); 2])?;
+    network.bound_receive_buffers(match kind {
+        Kind::Ours | Kind::Tls => RECEIVE_BUFFER,
+        // One window for both paths.
+        Kind::Mptcp => 2 * RECEIVE_BUFFER,
+    })?;
     let mut plan = plan(kind, fault.paths, directions, LENGTH);
     plan.advertised = fault.advertised.to_vec();
     let mut trial = Trial::start(&lab, &network, &plan).await?;
