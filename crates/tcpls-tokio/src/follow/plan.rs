@@ -100,6 +100,9 @@ const ADVERTISED_ATTEMPTS: usize = 2;
 const INTERFACE_ATTEMPTS: u32 = 4;
 /// Attempts at a time.
 const ATTEMPTS: usize = 8;
+/// How long a connection is suspect before the same path is tried anew. A peer's TCP may keep a lone
+/// acknowledgment for 200 ms, and a slow answer of the application must not cost a connection.
+const SUSPICION: Duration = Duration::from_millis(200);
 /// From one attempt to the next while no connection is usable.
 pub(crate) const SPACING: Duration = Duration::from_millis(700);
 /// How long attempts follow each other at that distance.
@@ -166,7 +169,7 @@ impl Plan {
         for (connection, local, options) in suspects {
             let origin = Origin::Suspect(connection, local);
             if !self.places.iter().any(|place| place.origin == origin) {
-                self.add(options, origin, now);
+                self.add(options, origin, now + SUSPICION);
             }
         }
     }
@@ -346,7 +349,8 @@ impl Plan {
             && (!place.is_advertised() || advertised.count() < ADVERTISED_ATTEMPTS)
     }
 
-    fn add(&mut self, options: PathOptions, origin: Origin, now: Instant) {
+    /// Adds a place that is not tried before this time.
+    fn add(&mut self, options: PathOptions, origin: Origin, next: Instant) {
         if self.places.len() >= PLACES {
             tracing::debug!("too many paths are gone to get all of them back");
             let idle = |place: &Place| place.trying == Trying::No;
@@ -365,8 +369,8 @@ impl Plan {
             began: None,
             unreached: 0,
             unjoined: 0,
-            next: now,
-            lost_at: now,
+            next,
+            lost_at: next,
         });
     }
 

@@ -104,6 +104,11 @@ fn silence_of_the_last_connection_ends_the_pauses() {
     assert!(plan.begin(now).is_none(), "and is one attempt still");
     plan.on_joined(second.id, now);
     plan.set_suspects(suspects(), now);
+    assert!(
+        plan.begin(now).is_none(),
+        "it may be an answer that is slow"
+    );
+    now += SUSPICION;
     let third = plan.begin(now).unwrap();
     now += SPACING;
     plan.set_suspects(Vec::new(), now);
