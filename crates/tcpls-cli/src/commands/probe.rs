@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
-use tcpls_tokio::{Connected, Session};
+use tcpls_tokio::{Connected, PathOptions, Session};
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::client::{ClientArgs, Dialled, Wishes};
 use crate::exit::Failure;
@@ -16,7 +16,8 @@ use crate::tls::{kx_group_name, suite_name};
 
 /// Say whether a server speaks TCPLS, or why not
 ///
-/// Falling back to plain TLS is a finding, not an error.
+/// With TCPLS it also tries whether another connection can join the session. Falling back to plain TLS
+/// is a finding, not an error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -38,6 +39,12 @@ struct Report {
     handshake_ms: f64,
     /// Tokens for further connections that the server gave.
     tokens: u32,
+    /// Whether another connection joined the session; `null` without TCPLS.
+    joined: Option<bool>,
+    /// How long that took, TCP handshake included.
+    join_ms: Option<f64>,
+    /// Why none joined.
+    join_reason: Option<String>,
     /// Addresses for further connections that the server advertised.
     addresses: Vec<String>,
     /// Why not TCPLS.
@@ -54,6 +61,7 @@ pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
     } = dialled;
     match connected {
         Connected::Session(session) => {
+            report.join(&session).await;
             say_goodbye(&session).await;
             report.tokens = session.stats().tokens;
             let addresses = session.peer_addresses();
@@ -99,8 +107,22 @@ impl Report {
             connect_ms: milliseconds(dialled.connect_time),
             handshake_ms: milliseconds(dialled.handshake_time),
             tokens: 0,
+            joined: None,
+            join_ms: None,
+            join_reason: None,
             addresses: Vec::new(),
             reason: None,
+        }
+    }
+
+    /// Tries whether another connection joins the session.
+    async fn join(&mut self, session: &Session) {
+        let start = Instant::now();
+        let joined = session.open_path(&PathOptions::new()).await;
+        self.joined = Some(joined.is_ok());
+        match joined {
+            Ok(_path) => self.join_ms = Some(milliseconds(start.elapsed())),
+            Err(error) => self.join_reason = Some(error.to_string()),
         }
     }
 }
@@ -119,6 +141,11 @@ impl fmt::Display for Report {
         writeln!(f, "  ALPN          {}", or_none(&self.alpn))?;
         if self.tcpls {
             writeln!(f, "  tokens        {}", self.tokens)?;
+            match (self.join_ms, &self.join_reason) {
+                (Some(time), _) => writeln!(f, "  second path   joined in {time:.1} ms")?,
+                (None, Some(reason)) => writeln!(f, "  second path   did not join: {reason}")?,
+                (None, None) => {}
+            }
             let addresses = self.addresses.join(", ");
             writeln!(
                 f,

@@ -1,7 +1,7 @@
 //! Peers that are not the program: plain TLS, no TLS, silence.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -107,5 +107,26 @@ fn tcp_server(serve: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || serve(listener.accept().unwrap().0));
+    address
+}
+
+/// The address of a relay to `to` for one connection; later ones are refused.
+pub(crate) fn relay_once(to: &str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let to = to.to_owned();
+    thread::spawn(move || {
+        let (near, _) = listener.accept().unwrap();
+        drop(listener);
+        let far = TcpStream::connect(to).unwrap();
+        let (mut from_near, mut to_far) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+        thread::spawn(move || {
+            std::io::copy(&mut from_near, &mut to_far).ok();
+            to_far.shutdown(Shutdown::Write).ok();
+        });
+        let (mut from_far, mut to_near) = (far, near);
+        std::io::copy(&mut from_far, &mut to_near).ok();
+        to_near.shutdown(Shutdown::Write).ok();
+    });
     address
 }

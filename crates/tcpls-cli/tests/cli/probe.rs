@@ -1,9 +1,12 @@
 //! `tcpls probe`.
 
-use crate::peers::{Certificate, plain_tls_server};
+use crate::peers::{Certificate, plain_tls_server, relay_once};
 use crate::process::{Server, run};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 12] = [
+    "joined",
+    "join_ms",
+    "join_reason",
     "tcpls",
     "tls_version",
     "cipher_suite",
@@ -29,10 +32,37 @@ fn a_tcpls_server_is_recognised() {
     assert!(json["reason"].is_null() && json["alpn"].is_null(), "{json}");
     assert!(json["handshake_ms"].as_f64().unwrap() > 0.0, "{json}");
     assert_eq!(json["addresses"], serde_json::json!([]));
+    assert_eq!(json["joined"], true, "{json}");
+    assert!(json["join_ms"].as_f64().unwrap() > 0.0, "{json}");
+    assert!(json["tokens"].as_u64().unwrap() > 0, "{json}");
 
     let finished = run(&["probe", &server.address, "--ca", server.ca()]);
     let first = format!("{} speaks TCPLS\n", server.address);
     assert!(finished.stdout_text().starts_with(&first), "{finished:?}");
+    let joined = "\n  second path   joined in ";
+    assert!(finished.stdout_text().contains(joined), "{finished:?}");
+}
+
+#[test]
+fn a_second_connection_that_does_not_get_through_is_a_finding() {
+    let server = Server::start(&["echo"], "probe_one_connection", &[]);
+    let address = relay_once(&server.address).to_string();
+    let args = ["probe", &address, "--ca", server.ca(), "--json"];
+    let finished = run(&args);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let json = finished.json();
+    assert_eq!(
+        (&json["tcpls"], &json["joined"]),
+        (&true.into(), &false.into())
+    );
+    assert!(json["join_ms"].is_null(), "{json}");
+    let reason = json["join_reason"].as_str().unwrap();
+    assert!(reason.contains("refused"), "{json}");
+
+    let address = relay_once(&server.address).to_string();
+    let finished = run(&["probe", &address, "--ca", server.ca()]);
+    let part = "\n  second path   did not join: ";
+    assert!(finished.stdout_text().contains(part), "{finished:?}");
 }
 
 #[test]
@@ -46,6 +76,7 @@ fn a_plain_tls_server_is_a_finding_with_its_reason() {
     assert_eq!(json["tcpls"], false);
     assert_eq!(json["reason"], "the server did not accept TCPLS");
     assert!(json["kx_group"].is_string(), "{json}");
+    assert!(json["joined"].is_null(), "{json}");
 }
 
 #[test]
