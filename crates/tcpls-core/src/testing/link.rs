@@ -20,10 +20,13 @@ pub struct LinkConfig {
     pub largest_write: usize,
     /// Whether the ends look at what TCP says.
     pub observed: bool,
+    /// Bytes that get through in a second; `None` for any number. TCP keeps what waits for them unsent,
+    /// beyond twice what is on its way then.
+    pub rate: Option<u32>,
 }
 
 impl Default for LinkConfig {
-    /// 10 ms, 256 KiB, not observed, and reads and writes as large as they come.
+    /// 10 ms, 256 KiB, not observed, at any rate, and reads and writes as large as they come.
     fn default() -> Self {
         Self {
             latency: Duration::from_millis(10),
@@ -31,6 +34,7 @@ impl Default for LinkConfig {
             largest_read: usize::MAX,
             largest_write: usize::MAX,
             observed: false,
+            rate: None,
         }
     }
 }
@@ -40,8 +44,9 @@ impl Default for LinkConfig {
 pub(super) struct Pipe {
     latency: Duration,
     buffer: usize,
-    /// Written, with the time of arrival.
-    in_flight: VecDeque<(Instant, Vec<u8>)>,
+    rate: Option<u32>,
+    /// Written and not arrived.
+    in_flight: VecDeque<Segment>,
     /// Arrived.
     readable: Vec<u8>,
     held: usize,
@@ -50,6 +55,16 @@ pub(super) struct Pipe {
     hole: bool,
     /// When something arrived last.
     arrived: Instant,
+}
+
+/// What one write left.
+#[derive(Debug)]
+struct Segment {
+    /// When its first byte goes.
+    goes: Instant,
+    /// When its last byte arrives.
+    arrives: Instant,
+    bytes: Vec<u8>,
 }
 
 /// Whether and how the pipe ends.
@@ -68,6 +83,7 @@ impl Pipe {
         Self {
             latency: config.latency,
             buffer: config.buffer,
+            rate: config.rate,
             in_flight: VecDeque::new(),
             readable: Vec::new(),
             held: 0,
@@ -85,22 +101,36 @@ impl Pipe {
     /// Lets arrive what TCP sends again.
     pub(super) fn heal(&mut self, now: Instant) {
         if std::mem::take(&mut self.hole) {
-            for (at, _) in &mut self.in_flight {
-                *at = (*at).max(now + self.latency);
+            for segment in &mut self.in_flight {
+                segment.arrives = segment.arrives.max(now + self.latency);
             }
         }
     }
 
     /// What TCP says at the sending end.
     pub(super) fn path_info(&self, now: Instant) -> PathInfo {
-        let in_flight = self.in_flight.iter().map(|(_, bytes)| offset(bytes.len()));
+        let lens = self.in_flight.iter();
+        let total: u64 = lens.map(|segment| offset(segment.bytes.len())).sum();
+        let window = match self.rate {
+            Some(rate) => {
+                let micros = self.latency.as_micros().saturating_mul(4);
+                let bytes = u128::from(rate).saturating_mul(micros) / 1_000_000;
+                u64::try_from(bytes).unwrap_or(u64::MAX).max(15_000)
+            }
+            None => offset(self.buffer),
+        };
+        let heard = match self.in_flight.front() {
+            // Its parts are acknowledged one by one.
+            Some(segment) if !self.hole && segment.goes + self.latency <= now => now,
+            _ => self.arrived,
+        };
         PathInfo {
             round_trip: self.latency * 2,
             round_trip_variation: Duration::ZERO,
-            congestion_window: offset(self.buffer),
-            in_flight: in_flight.sum(),
-            unsent: 0,
-            since_ack: now.saturating_duration_since(self.arrived),
+            congestion_window: window,
+            in_flight: total.min(window),
+            unsent: total.saturating_sub(window),
+            since_ack: now.saturating_duration_since(heard),
         }
     }
 
@@ -113,8 +143,19 @@ impl Pipe {
         let taken = bytes.get(..room).unwrap_or(bytes);
         if !taken.is_empty() {
             self.held += taken.len();
-            self.in_flight
-                .push_back((now + self.latency, taken.to_vec()));
+            let goes = self.free_at(now);
+            let time = match self.rate {
+                Some(rate) => {
+                    let micros = offset(taken.len()) * 1_000_000 / u64::from(rate.max(1));
+                    Duration::from_micros(micros)
+                }
+                None => Duration::ZERO,
+            };
+            self.in_flight.push_back(Segment {
+                goes,
+                arrives: goes + time + self.latency,
+                bytes: taken.to_vec(),
+            });
         }
         taken.len()
     }
@@ -122,7 +163,7 @@ impl Pipe {
     /// Ends the pipe after what was written.
     pub(super) fn shutdown(&mut self, now: Instant) {
         if self.end == PipeEnd::Open {
-            self.end = PipeEnd::Fin(now + self.latency);
+            self.end = PipeEnd::Fin(self.free_at(now) + self.latency);
         }
     }
 
@@ -136,9 +177,9 @@ impl Pipe {
     /// Loses all but the first `bytes` of what is on its way.
     pub(super) fn truncate(&mut self, bytes: usize) {
         let mut left = bytes;
-        for (_, piece) in &mut self.in_flight {
-            piece.truncate(left);
-            left -= piece.len();
+        for Segment { bytes, .. } in &mut self.in_flight {
+            bytes.truncate(left);
+            left -= bytes.len();
         }
     }
 
@@ -147,7 +188,7 @@ impl Pipe {
         match self
             .in_flight
             .back_mut()
-            .and_then(|(_, bytes)| bytes.last_mut())
+            .and_then(|segment| segment.bytes.last_mut())
         {
             Some(byte) => {
                 *byte ^= 1;
@@ -159,10 +200,11 @@ impl Pipe {
 
     /// Lets arrive what is due.
     pub(super) fn arrive(&mut self, now: Instant) {
-        while !self.hole && self.in_flight.front().is_some_and(|(at, _)| *at <= now) {
+        let arrived = |segment: &Segment| segment.arrives <= now;
+        while !self.hole && self.in_flight.front().is_some_and(arrived) {
             self.arrived = now;
-            if let Some((_, bytes)) = self.in_flight.pop_front() {
-                self.readable.extend(bytes);
+            if let Some(segment) = self.in_flight.pop_front() {
+                self.readable.extend(segment.bytes);
             }
         }
     }
@@ -192,7 +234,15 @@ impl Pipe {
             PipeEnd::Fin(at) if at > now => Some(at),
             PipeEnd::Open | PipeEnd::Fin(_) | PipeEnd::Reset => None,
         };
-        self.in_flight.front().map(|(at, _)| *at).or(end)
+        let next = self.in_flight.front().map(|segment| segment.arrives);
+        next.or(end)
+    }
+
+    /// When what was written before is on its way.
+    fn free_at(&self, now: Instant) -> Instant {
+        let last = self.in_flight.back();
+        let free = last.and_then(|segment| segment.arrives.checked_sub(self.latency));
+        free.map_or(now, |free| free.max(now))
     }
 
     fn is_empty(&self) -> bool {

@@ -353,6 +353,7 @@ fn link() -> impl Strategy<Value = LinkConfig> {
                 largest_read,
                 largest_write,
                 observed: true,
+                rate: None,
             },
         )
 }

@@ -24,6 +24,17 @@ const SEND_BUFFER: usize = 400_000;
 /// In how many steps everything has arrived.
 const PATIENCE: usize = 200_000;
 
+/// What happened in games, to see that they are about something.
+#[derive(Debug, Default)]
+struct Tally {
+    failed: u64,
+    retired: u64,
+    suspect: u64,
+    sent_again: u64,
+    duplicates: u64,
+    records: u64,
+}
+
 /// A game and the network under it.
 struct Network {
     game: Game,
@@ -34,6 +45,7 @@ struct Network {
     addresses: [Vec<(AddressId, SocketAddr)>; 2],
     closed: [BTreeSet<tcpls_core::ConnectionHandle>; 2],
     failover: Failover,
+    tally: Tally,
     trace: Vec<String>,
 }
 
@@ -81,6 +93,10 @@ fn link(random: &mut Random) -> LinkConfig {
         largest_read: 200 + random.up_to(40_000),
         largest_write: 200 + random.up_to(40_000),
         observed: random.up_to(4) > 1,
+        rate: match random.up_to(3) {
+            1 => None,
+            _ => Some(u32::try_from(100_000 + random.up_to(3_000_000)).unwrap()),
+        },
     }
 }
 
@@ -107,6 +123,7 @@ impl Network {
             addresses: [Vec::new(), Vec::new()],
             closed: [BTreeSet::new(), BTreeSet::new()],
             failover,
+            tally: Tally::default(),
             trace: Vec::new(),
         }
     }
@@ -288,9 +305,19 @@ impl Network {
                 "{held}"
             );
             for event in host.take_events() {
-                if let Event::ConnectionClosed { connection, .. } = event {
+                if let Event::ConnectionClosed {
+                    connection,
+                    failure,
+                } = event
+                {
                     let first = self.closed[index(role)].insert(connection);
                     assert!(first, "{role:?} {connection} closed twice");
+                    match failure {
+                        Some(_) => self.tally.failed += 1,
+                        None => self.tally.retired += 1,
+                    }
+                } else if matches!(event, Event::ConnectionSuspect(_)) {
+                    self.tally.suspect += 1;
                 }
             }
             for c in host.session.connections() {
@@ -341,6 +368,19 @@ impl Network {
         }
     }
 
+    /// What the sessions counted.
+    fn count(&mut self) {
+        for role in [Role::Client, Role::Server] {
+            let session = &self.game.pair.host(role).session;
+            self.tally.sent_again += session.stats().bytes_retransmitted;
+            for c in session.connections() {
+                let stats = session.connection_stats(c).unwrap();
+                self.tally.duplicates += stats.duplicates_sent;
+            }
+        }
+        self.tally.records += u64::try_from(self.game.pair.records_sealed()).unwrap();
+    }
+
     /// One side closes or gives up, whatever is going on, and both come to their end in a bounded time.
     fn close_in_the_middle(&mut self) {
         let role = self.role();
@@ -378,14 +418,14 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for line in self.trace.iter().rev().take(60).rev() {
+            for line in self.trace.iter().rev().take(100).rev() {
                 eprintln!("{line}");
             }
         }
     }
 }
 
-fn play(seed: u64) {
+fn play(seed: u64) -> Tally {
     let _seed = Seed(seed);
     let mut network = Network::new(seed);
     network.game.pair.settle();
@@ -394,7 +434,12 @@ fn play(seed: u64) {
     for _ in 0..network.random.up_to(4) - 1 {
         network.join();
     }
-    for _ in 0..network.random.up_to(150) {
+    let long = if network.random.up_to(10) == 1 {
+        1000
+    } else {
+        150
+    };
+    for _ in 0..network.random.up_to(long) {
         match network.random.up_to(10) {
             1..=4 => network.application(),
             5 => network.happening(),
@@ -410,7 +455,9 @@ fn play(seed: u64) {
         network.check();
     }
     if network.random.up_to(4) == 1 {
-        return network.close_in_the_middle();
+        network.count();
+        network.close_in_the_middle();
+        return std::mem::take(&mut network.tally);
     }
     network.game.accept_all();
     network.come_to_rest();
@@ -419,7 +466,9 @@ fn play(seed: u64) {
     network.come_to_rest();
     network.game.check_streams();
     network.check_rest();
+    network.count();
     network.game.close_and_check();
+    std::mem::take(&mut network.tally)
 }
 
 fn number(name: &str, default: u64) -> u64 {
@@ -433,7 +482,21 @@ fn number(name: &str, default: u64) -> u64 {
 #[test]
 fn a_session_survives_any_network() {
     let first = number("TCPLS_FIRST_SEED", 1);
-    for seed in first..first + number("TCPLS_SEEDS", 60) {
-        play(seed);
+    let games = number("TCPLS_SEEDS", 60);
+    let mut all = Tally::default();
+    for seed in first..first + games {
+        let game = play(seed);
+        all.failed += game.failed;
+        all.retired += game.retired;
+        all.suspect += game.suspect;
+        all.sent_again += game.sent_again;
+        all.duplicates += game.duplicates;
+        all.records += game.records;
     }
+    println!("{games} games: {all:?}");
+    let least = all.failed.min(all.retired).min(all.suspect);
+    assert!(games < 60 || least > games / 10, "{all:?}");
+    let least = all.sent_again.min(all.duplicates);
+    assert!(games < 60 || least > games * 100, "{all:?}");
+    assert!(all.records > games * 20, "{all:?}");
 }
