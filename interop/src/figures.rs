@@ -55,6 +55,14 @@ impl Findings {
         }
     }
 
+    /// Whether a limit that is enforced does not hold.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_violated(&self) -> bool {
+        self.figures
+            .iter()
+            .any(|figure| figure.misses(Rigour::Enforced))
+    }
+
     /// Replaces the values of figure `share` by those of figure `whole`, divided by the median that
     /// plain TLS has of figure `base`.
     #[cfg(target_os = "linux")]

@@ -15,7 +15,7 @@ use tcpls_tokio::{
 };
 use tokio::task::JoinSet;
 
-use super::protocol::{Command, Event, Server, Setup, Transfer};
+use super::protocol::{Command, Event, Role, Server, Setup};
 use super::transfer::{Origin, receive, send};
 use super::{Commands, tell};
 use crate::authority::SERVER_NAME;
@@ -52,15 +52,15 @@ pub(super) async fn client(
             command = commands.next() => match command? {
                 Command::Go => start(&session, setup, &mut transfers).await?,
                 Command::OpenPath { remote, local } => {
-                    let options = options(setup, remote, local);
+                    let options = options(remote, local);
                     tokio::spawn(open_path(session.clone(), options));
                 }
                 Command::KeepPath { remote, local } => {
-                    let options = options(setup, remote, local);
+                    let options = options(remote, local);
                     session.keep_path(&options).context("cannot keep a path")?;
                 }
                 Command::Migrate { remote, local } => {
-                    let options = options(setup, remote, local);
+                    let options = options(remote, local);
                     tokio::spawn(migrate(session.clone(), options));
                 }
                 command @ Command::Withdraw { .. } => bail!("{command:?} is for servers"),
@@ -96,12 +96,12 @@ pub(super) async fn server(setup: &Setup, server: &Server, commands: &mut Comman
         session.advertise(*address).context("cannot advertise")?;
     }
     let mut transfers = JoinSet::new();
-    for (number, transfer) in setup.streams.iter().enumerate() {
+    for number in 0..setup.streams.len() {
         let halves = tokio::select! {
             halves = session.accept_bi() => halves.context("no stream")?,
             command = commands.next() => bail!("{command:?} before the transfers"),
         };
-        run(&mut transfers, halves, number, *transfer, Origin::Server);
+        run(&mut transfers, &session, setup, number, halves)?;
     }
     let ended = loop {
         tokio::select! {
@@ -125,8 +125,10 @@ pub(super) async fn server(setup: &Setup, server: &Server, commands: &mut Comman
     ended
 }
 
-fn transport(_setup: &Setup) -> TransportConfig {
-    TransportConfig::default()
+fn transport(setup: &Setup) -> TransportConfig {
+    let mut transport = TransportConfig::default();
+    transport.congestion_control(&setup.congestion_control);
+    transport
 }
 
 async fn start(
@@ -134,29 +136,37 @@ async fn start(
     setup: &Setup,
     transfers: &mut JoinSet<Result<()>>,
 ) -> Result<()> {
-    for (number, transfer) in setup.streams.iter().enumerate() {
+    for number in 0..setup.streams.len() {
         let halves = session.open_bi().await.context("no stream")?;
-        run(transfers, halves, number, *transfer, Origin::Client);
+        run(transfers, session, setup, number, halves)?;
     }
     Ok(())
 }
 
+/// Transfers what the setup says on one of its streams.
 fn run(
     transfers: &mut JoinSet<Result<()>>,
-    (mut writer, reader): (SendStream, RecvStream),
+    session: &Session,
+    setup: &Setup,
     number: usize,
-    transfer: Transfer,
-    origin: Origin,
-) {
-    let (outgoing, incoming) = match origin {
-        Origin::Client => (transfer.upload, transfer.download),
-        Origin::Server => (transfer.download, transfer.upload),
+    (mut writer, reader): (SendStream, RecvStream),
+) -> Result<()> {
+    let transfer = setup.streams.get(number).context("no such stream")?;
+    if let Some(index) = transfer.path {
+        let paths = session.paths();
+        let path = paths.get(index).context("no such path")?;
+        writer.set_paths(std::slice::from_ref(path))?;
+    }
+    let (origin, outgoing, incoming) = match setup.role {
+        Role::Client { .. } => (Origin::Client, transfer.upload, transfer.download),
+        Role::Server(_) => (Origin::Server, transfer.download, transfer.upload),
     };
     transfers.spawn(receive(reader, number, incoming, Moment::now()));
     transfers.spawn(async move {
         send(&mut writer, number, origin, outgoing).await?;
         writer.finish().context("cannot finish")
     });
+    Ok(())
 }
 
 async fn open_path(session: Session, options: PathOptions) {
@@ -175,12 +185,9 @@ async fn migrate(session: Session, options: PathOptions) {
     });
 }
 
-fn options(setup: &Setup, remote: SocketAddr, local: IpAddr) -> PathOptions {
+fn options(remote: SocketAddr, local: IpAddr) -> PathOptions {
     let mut options = PathOptions::new();
-    options
-        .remote(remote)
-        .local(local)
-        .congestion_control(&setup.congestion_control);
+    options.remote(remote).local(local);
     options
 }
 

@@ -69,6 +69,8 @@ pub(crate) struct Transfer {
     pub(crate) upload: u64,
     /// Bytes from the server.
     pub(crate) download: u64,
+    /// The only path to use, if there is a wish: its place in the order in which they were opened, from 0.
+    pub(crate) path: Option<usize>,
 }
 
 /// The lines after that, while the agent runs.

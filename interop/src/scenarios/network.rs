@@ -2,6 +2,7 @@
 //! peer to beat.
 
 mod aggregation;
+mod blocking;
 mod compare;
 mod establishment;
 mod faults;
@@ -23,5 +24,6 @@ pub(super) fn rows() -> Vec<Scenario> {
     rows.extend(outages::rows());
     rows.extend(migration::rows());
     rows.extend(aggregation::rows());
+    rows.extend(blocking::rows());
     rows
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::compare::{compare, plan};
+use super::compare::{Comparison, compare, nothing, plan};
 use super::{PEER, limits};
 use crate::agent::protocol::Kind;
 use crate::figures::{Figure, Findings};
@@ -65,10 +65,15 @@ async fn aggregation(lab: Arc<Lab>, direction: Direction) -> Result<Findings> {
         Figure::new("twice the goodput of one path", "Mbit/s", None),
     ];
     let measure = move |lab, kind| add_path(lab, direction, kind);
-    let kinds = [Kind::Tls, Kind::Ours, Kind::Mptcp];
-    let mut findings = compare(lab, figures, &kinds, 3, measure).await?;
-    findings.divide(0, 1, 2);
-    Ok(findings)
+    let comparison = Comparison {
+        figures,
+        kinds: &[Kind::Tls, Kind::Ours, Kind::Mptcp],
+        repeats: 3,
+        derive: |findings| {
+            findings.divide(0, 1, 2);
+        },
+    };
+    compare(lab, comparison, measure).await
 }
 
 /// Plain TLS shows what one path gives at the same time.
@@ -179,7 +184,13 @@ async fn flows(lab: Arc<Lab>, shape: Shape, direction: Direction) -> Result<Find
         let total = outcome.arrivals(0, direction)?.total();
         Ok(vec![total.as_secs_f64()])
     };
-    compare(lab, figures, &[Kind::Ours, Kind::Mptcp], 1, measure).await
+    let comparison = Comparison {
+        figures,
+        kinds: &[Kind::Ours, Kind::Mptcp],
+        repeats: 1,
+        derive: nothing,
+    };
+    compare(lab, comparison, measure).await
 }
 
 async fn ratio(lab: Arc<Lab>, shape: Shape) -> Result<Findings> {
@@ -188,10 +199,15 @@ async fn ratio(lab: Arc<Lab>, shape: Shape) -> Result<Findings> {
         Figure::new("goodput", "Mbit/s", None),
     ];
     let measure = move |lab, kind| measure_ratio(lab, shape, kind);
-    let kinds = [Kind::Tls, Kind::Ours, Kind::Mptcp];
-    let mut findings = compare(lab, figures, &kinds, 1, measure).await?;
-    findings.divide(0, 1, 1);
-    Ok(findings)
+    let comparison = Comparison {
+        figures,
+        kinds: &[Kind::Tls, Kind::Ours, Kind::Mptcp],
+        repeats: 1,
+        derive: |findings| {
+            findings.divide(0, 1, 1);
+        },
+    };
+    compare(lab, comparison, measure).await
 }
 
 /// Plain TLS takes the path that gives it more.

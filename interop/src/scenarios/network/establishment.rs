@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::compare::{compare, milliseconds, plan};
+use super::compare::{Comparison, compare, milliseconds, nothing, plan};
 use super::{PEER, limits};
 use crate::agent::protocol::{Event, Kind};
 use crate::figures::{Figure, Findings, Limit};
@@ -48,7 +48,13 @@ pub(super) fn rows() -> Vec<Scenario> {
 async fn row(lab: Arc<Lab>, hole: Option<Family>, limit: Limit) -> Result<Findings> {
     let figures = vec![Figure::new("time to a session", "ms", Some(limit))];
     let measure = move |lab, kind| measure(lab, hole, kind);
-    compare(lab, figures, &[Kind::Ours], 3, measure).await
+    let comparison = Comparison {
+        figures,
+        kinds: &[Kind::Ours],
+        repeats: 3,
+        derive: nothing,
+    };
+    compare(lab, comparison, measure).await
 }
 
 async fn measure(lab: Arc<Lab>, hole: Option<Family>, kind: Kind) -> Result<Vec<f64>> {

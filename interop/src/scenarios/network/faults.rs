@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::compare::{compare, milliseconds, plan};
+use super::compare::{Comparison, compare, milliseconds, nothing, plan};
 use super::{PEER, limits};
 use crate::agent::protocol::Kind;
 use crate::figures::{Figure, Findings, Limit};
@@ -134,8 +134,7 @@ pub(super) fn rows() -> Vec<Scenario> {
                 move |lab| row(lab, fault, directions),
             );
             let row = row.within(Duration::from_secs(120));
-            // The others wait until silence is noticed.
-            let is_quick = fault.name == "rst" && directions == [Direction::Download];
+            let is_quick = directions == [Direction::Download];
             rows.push(if is_quick { row } else { row.full_only() });
         }
     }
@@ -151,12 +150,18 @@ async fn row(lab: Arc<Lab>, fault: Fault, directions: &'static [Direction]) -> R
     ];
     let measure = |lab, kind| measure(lab, fault, directions, kind);
     // Over one path, Multipath TCP has nothing to go on with.
-    let kinds: &[Kind] = if fault.paths.len() > 1 {
+    let kinds: &'static [Kind] = if fault.paths.len() > 1 {
         &[Kind::Ours, Kind::Mptcp]
     } else {
         &[Kind::Ours]
     };
-    compare(lab, figures, kinds, 3, measure).await
+    let comparison = Comparison {
+        figures,
+        kinds,
+        repeats: 3,
+        derive: nothing,
+    };
+    compare(lab, comparison, measure).await
 }
 
 async fn measure(

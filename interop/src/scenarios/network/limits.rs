@@ -23,32 +23,32 @@ pub(super) const ESTABLISHMENT_FALLBACK: Limit = Limit::at_most(450.0, Rigour::W
 pub(super) const RESET_STALL: Limit = Limit::at_most(60.0, Rigour::Watched);
 
 /// Longest stall after a path turns into a hole while another is joined, in ms.
-pub(super) const HOLE_STALL: Limit = Limit::at_most(200.0, Rigour::Watched);
+pub(super) const HOLE_STALL: Limit = Limit::at_most(200.0, Rigour::Enforced);
 
 /// The same while none is, but another address is known: 500 ms and a round trip.
-pub(super) const HOLE_STALL_ALONE: Limit = Limit::at_most(520.0, Rigour::Watched);
+pub(super) const HOLE_STALL_ALONE: Limit = Limit::at_most(520.0, Rigour::Enforced);
 
 /// Longest stall after an address was withdrawn, in ms.
 pub(super) const WITHDRAW_STALL: Limit = Limit::at_most(40.0, Rigour::Watched);
 
 /// Longest stall after an interface goes down, in ms.
-pub(super) const LINK_STALL: Limit = Limit::at_most(200.0, Rigour::Watched);
+pub(super) const LINK_STALL: Limit = Limit::at_most(200.0, Rigour::Enforced);
 
 /// 60 MiB over one open path of several, as a multiple of the time over one that stays open.
-pub(super) const ROTATION: Limit = Limit::at_most(1.1, Rigour::Watched);
+pub(super) const ROTATION: Limit = Limit::at_most(1.1, Rigour::Enforced);
 
 /// From the end of an outage of all paths to the next data, in s.
-pub(super) const OUTAGE: Limit = Limit::at_most(1.1, Rigour::Watched);
+pub(super) const OUTAGE: Limit = Limit::at_most(1.1, Rigour::Enforced);
 
 /// Two equal paths, as a share of twice what plain TLS gets of one.
-pub(super) const AGGREGATION: Limit = Limit::at_least(0.95, Rigour::Watched);
+pub(super) const AGGREGATION: Limit = Limit::at_least(0.95, Rigour::Enforced);
 
 /// Two unequal paths, as a share of what plain TLS gets of the better one.
 pub(super) const RATIO: Limit = Limit::at_least(0.95, Rigour::Watched);
 
 /// The shapes of the kernel's test of simultaneous flows.
 pub(super) fn flows(time: Duration) -> Limit {
-    Limit::at_most(time.as_secs_f64(), Rigour::Watched)
+    Limit::at_most(time.as_secs_f64(), Rigour::Enforced)
 }
 
 /// While a session moves, the worst 500 ms as a share of plain TLS's mean on one path.
@@ -59,3 +59,9 @@ pub(super) const MIGRATION_TENTH: Limit = Limit::at_least(0.5, Rigour::Watched);
 
 /// The busiest 100 ms as a share of the line.
 pub(super) const MIGRATION_BURST: Limit = Limit::at_most(2.0, Rigour::Watched);
+
+/// What a stream on a clean path waits, as a share of what it waits when it shares both paths.
+pub(super) const BLOCKING: Limit = Limit::at_most(0.5, Rigour::Enforced);
+
+/// A receive buffer whose window 25 Mbit/s with 20 ms and a queue of 50 ms hold without losses.
+pub(super) const LOSSLESS_RECEIVE_BUFFER: u64 = 260_000;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::compare::{compare, plan};
+use super::compare::{Comparison, compare, plan};
 use super::{PEER, limits};
 use crate::agent::protocol::Kind;
 use crate::figures::{Figure, Findings};
@@ -68,11 +68,16 @@ async fn row(lab: Arc<Lab>, direction: Direction) -> Result<Findings> {
         Figure::new("mean", "Mbit/s", None),
     ];
     let measure = move |lab, kind| measure(lab, direction, kind);
-    let kinds = [Kind::Tls, Kind::Ours, Kind::Mptcp];
-    let mut findings = compare(lab, figures, &kinds, 1, measure).await?;
-    findings.divide(0, 3, 5);
-    findings.divide(1, 4, 5);
-    Ok(findings)
+    let comparison = Comparison {
+        figures,
+        kinds: &[Kind::Tls, Kind::Ours, Kind::Mptcp],
+        repeats: 1,
+        derive: |findings| {
+            findings.divide(0, 3, 5);
+            findings.divide(1, 4, 5);
+        },
+    };
+    compare(lab, comparison, measure).await
 }
 
 /// Plain TLS stays where it is.

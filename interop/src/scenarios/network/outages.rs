@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::compare::{compare, plan};
+use super::compare::{Comparison, compare, nothing, plan};
 use super::{PEER, limits};
 use crate::agent::protocol::Kind;
 use crate::figures::{Figure, Findings};
@@ -72,10 +72,15 @@ async fn rotation(lab: Arc<Lab>, paths: u8, direction: Direction) -> Result<Find
         Figure::new("total time", "s", None),
     ];
     let measure = move |lab, kind| rotate(lab, paths, direction, kind);
-    let kinds = [Kind::Tls, Kind::Ours, Kind::Mptcp];
-    let mut findings = compare(lab, figures, &kinds, 1, measure).await?;
-    findings.divide(0, 1, 1);
-    Ok(findings)
+    let comparison = Comparison {
+        figures,
+        kinds: &[Kind::Tls, Kind::Ours, Kind::Mptcp],
+        repeats: 1,
+        derive: |findings| {
+            findings.divide(0, 1, 1);
+        },
+    };
+    compare(lab, comparison, measure).await
 }
 
 /// Plain TLS stays on one path that is always open.
@@ -127,11 +132,17 @@ async fn interrupted(lab: Arc<Lab>, outage: Outage, direction: Direction) -> Res
     ];
     let measure = move |lab, kind| survive(lab, outage, direction, kind);
     // Multipath TCP's connection is over with the last of its subflows.
-    let kinds: &[Kind] = match outage {
+    let kinds: &'static [Kind] = match outage {
         Outage::Silent => &[Kind::Ours, Kind::Mptcp],
         Outage::Killed => &[Kind::Ours],
     };
-    compare(lab, figures, kinds, 2, measure).await
+    let comparison = Comparison {
+        figures,
+        kinds,
+        repeats: 2,
+        derive: nothing,
+    };
+    compare(lab, comparison, measure).await
 }
 
 async fn survive(
