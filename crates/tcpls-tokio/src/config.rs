@@ -188,6 +188,7 @@ pub struct ServerConfig {
     pub(crate) transport: Arc<TransportConfig>,
     /// Where token values come from: the TLS configuration's own generator.
     random: Random,
+    pub(crate) orphaned_sessions: usize,
 }
 
 impl ServerConfig {
@@ -202,6 +203,7 @@ impl ServerConfig {
             tls: TlsServer::new(tls)?,
             transport: Arc::default(),
             random,
+            orphaned_sessions: 1024,
         })
     }
 
@@ -219,6 +221,15 @@ impl ServerConfig {
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
         Self::new(&Arc::new(tls))
+    }
+
+    /// How many sessions may wait for a connection after they lost their last one; default 1024. One more
+    /// aborts the one that has waited longest. Each keeps what it has not delivered, up to its
+    /// [`session_send_buffer`](crate::SessionConfig::session_send_buffer), until its
+    /// [`orphan_timeout`](crate::SessionConfig::orphan_timeout).
+    pub fn orphaned_sessions(&mut self, sessions: usize) -> &mut Self {
+        self.orphaned_sessions = sessions;
+        self
     }
 
     /// Sets what is not TLS.

@@ -294,14 +294,27 @@ async fn run_timer(
     registration: Arc<Registration>,
 ) {
     let mut sleep = pin!(tokio::time::sleep(Duration::MAX));
+    let mut orphan = None;
     poll_fn(|cx| {
         loop {
-            let (timer, arrived, wanted) = shared.update(|state, now| {
+            let (timer, arrived, wanted, alone) = shared.update(|state, now| {
                 let timer = state.poll_timer(cx, now);
-                (timer, state.take_tickets(), state.take_tokens_wanted())
+                let arrived = state.take_tickets();
+                (
+                    timer,
+                    arrived,
+                    state.take_tokens_wanted(),
+                    state.is_orphan(),
+                )
             });
             if let Some(supply) = &mut supply {
                 supply.issue(wanted);
+                if !alone {
+                    orphan = None;
+                } else if orphan.is_none() {
+                    let limit = supply.config.orphaned_sessions;
+                    orphan = Some(registration.orphans().enter(&shared, limit));
+                }
             }
             for ticket in arrived {
                 if let Err(error) = tickets.store(&ticket) {

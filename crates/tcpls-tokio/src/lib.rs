@@ -41,6 +41,7 @@ mod interfaces;
 mod io;
 mod join;
 mod migrate;
+mod orphans;
 mod path;
 mod path_options;
 mod path_stats;

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::follow::News;
 use crate::interfaces::{Change, Interfaces, LocalAddress};
+use crate::orphans::Orphans;
 use crate::shared::Shared;
 
 /// All sessions of an endpoint, to close them together and to wait until they are over.
@@ -21,6 +22,7 @@ pub(crate) struct Registry {
 struct Inner {
     sessions: Mutex<Sessions>,
     emptied: Notify,
+    orphans: Orphans,
     /// Once a session began over TCP.
     interfaces: Mutex<Option<Interfaces>>,
 }
@@ -131,6 +133,13 @@ impl fmt::Debug for Registry {
 pub(crate) struct Registration {
     registry: Registry,
     key: u64,
+}
+
+impl Registration {
+    /// The endpoint's sessions without connections.
+    pub(crate) fn orphans(&self) -> &Orphans {
+        &self.registry.inner.orphans
+    }
 }
 
 impl Drop for Registration {

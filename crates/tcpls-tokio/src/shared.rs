@@ -279,6 +279,11 @@ impl State {
         Timer::WakeAt(self.armed)
     }
 
+    /// Whether the session waits for a connection and has none.
+    pub(crate) fn is_orphan(&self) -> bool {
+        self.ended.is_none() && self.connections.is_empty()
+    }
+
     fn next_timeout(&self) -> Option<Instant> {
         let core = self.core.poll_timeout().map(|(at, _)| at);
         [core, self.leaving.deadline()].into_iter().flatten().min()
@@ -345,6 +350,7 @@ impl State {
                 self.leave_withdrawn(now);
                 self.leaving.go_on(&mut self.core, now);
                 self.waiting.wake(Wait::Join, wakeups);
+                wakeups.tasks.extend(self.timer.take());
             }
             Event::ConnectionClosed {
                 connection,

@@ -1,13 +1,14 @@
 //! Sessions over several connections that come and go.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Identity, SERVER_NAME, pattern};
+use crate::common::{Identity, SERVER_NAME, pattern, server_name};
 use crate::joins::{Peers, joined, killable};
 use tcpls_tokio::{
-    ConnectionFailure, Endpoint, PathError, PathEvent, PathOptions, SessionConfig, SessionError,
-    TransportConfig,
+    Acceptor, ConnectionFailure, Connector, Endpoint, FollowPaths, PathError, PathEvent,
+    PathOptions, SessionConfig, SessionError, TransportConfig,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
@@ -103,6 +104,48 @@ async fn a_session_without_connections_is_lost_in_the_end() {
     ));
 }
 
+/// a server keeps so many sessions without connections and no more: the one that has waited longest
+/// goes for the next, and the others go on.
+#[tokio::test(start_paused = true)]
+async fn few_sessions_wait_for_a_connection() {
+    let identity = Identity::generate();
+    let mut config = identity.server_config();
+    config.orphaned_sessions(2);
+    let (acceptor, connector) = (
+        Acceptor::new(config),
+        Connector::new(identity.client_config()),
+    );
+    let mut sessions = Vec::new();
+    for _ in 0..4 {
+        let (near, far, relay) = killable();
+        let connect = connector.connect(server_name(), near);
+        let (near, far) = tokio::join!(connect, acceptor.accept(far));
+        sessions.push((near.unwrap(), far.unwrap(), relay));
+    }
+    let alone = |session: &tcpls_tokio::Session| session.paths().is_empty();
+    for (_near, far, relay) in &sessions[..2] {
+        relay.abort();
+        while !alone(far) {
+            tokio::task::yield_now().await;
+        }
+    }
+    let (near, far, _relay) = &sessions[0];
+    let (joining, joined) = tokio::io::duplex(64 * 1024);
+    let (path, _joined) = tokio::join!(near.join_over(joining), acceptor.accept(joined));
+    path.unwrap();
+    for (_near, far, relay) in &sessions[2..] {
+        relay.abort();
+        while !alone(far) {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(sessions[1].1.closed().await, SessionError::Aborted);
+    for open in [far, &sessions[2].1, &sessions[3].1] {
+        assert_eq!(open.close_reason(), None);
+    }
+    transfer(near, far, pattern(1, 100_000)).await;
+}
+
 /// A TCP relay to `to`, until it is killed.
 async fn tcp_relay(to: SocketAddr) -> (SocketAddr, AbortHandle) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -128,7 +171,11 @@ fn to(address: SocketAddr) -> PathOptions {
 async fn paths_are_opened_over_tcp() {
     let identity = Identity::generate();
     let server = Endpoint::server(identity.server_config(), ([127, 0, 0, 1], 0).into()).unwrap();
-    let client = Endpoint::client(identity.client_config());
+    let mut config = identity.client_config();
+    let mut transport = TransportConfig::default();
+    transport.follow_paths(FollowPaths::Off);
+    config.transport_config(Arc::new(transport));
+    let client = Endpoint::client(config);
     let address = server.local_addr().unwrap();
     let (relayed, relay) = tcp_relay(address).await;
     let accept = async { server.accept().await.unwrap().await.unwrap() };
