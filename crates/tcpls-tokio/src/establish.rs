@@ -145,7 +145,10 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
     };
     tokio::spawn(run_timer(
         Arc::clone(&shared),
-        established.tickets,
+        Tickets {
+            store: established.tickets,
+            joiner: joiner.clone(),
+        },
         supply,
         registration,
     ));
@@ -277,6 +280,23 @@ impl TokenSupply {
     }
 }
 
+/// Where the session tickets go that a client gets.
+struct Tickets {
+    store: TicketStore,
+    joiner: Option<Arc<Joiner>>,
+}
+
+impl Tickets {
+    fn take(&self, ticket: &[u8]) {
+        if let Some(joiner) = &self.joiner {
+            joiner.on_ticket(ticket);
+        }
+        if let Err(error) = self.store.store(ticket) {
+            tracing::debug!(%error, "a session ticket was not stored");
+        }
+    }
+}
+
 /// Spawns a task of a session; the session counts as live while the task runs.
 fn spawn_held(registration: &Arc<Registration>, task: impl Future<Output = ()> + Send + 'static) {
     let registration = Arc::clone(registration);
@@ -289,7 +309,7 @@ fn spawn_held(registration: &Arc<Registration>, task: impl Future<Output = ()> +
 /// Runs the session's timers, stores its tickets and issues its tokens, until the session is over.
 async fn run_timer(
     shared: Arc<Shared>,
-    tickets: TicketStore,
+    tickets: Tickets,
     mut supply: Option<TokenSupply>,
     registration: Arc<Registration>,
 ) {
@@ -317,9 +337,7 @@ async fn run_timer(
                 }
             }
             for ticket in arrived {
-                if let Err(error) = tickets.store(&ticket) {
-                    tracing::debug!(%error, "a session ticket was not stored");
-                }
+                tickets.take(&ticket);
             }
             match timer {
                 Timer::Done => return Poll::Ready(()),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 
 use bytes::BytesMut;
@@ -30,7 +30,7 @@ use crate::shared::{Shared, State, Wait};
 pub(crate) struct Joiner {
     pub(crate) config: Arc<ClientConfig>,
     keys: SessionKeys,
-    template: JoinTemplate,
+    template: Mutex<JoinTemplate>,
     registration: Weak<Registration>,
 }
 
@@ -50,7 +50,7 @@ impl Joiner {
         Some(Self {
             config: Arc::clone(config),
             keys: established.keys.clone(),
-            template,
+            template: Mutex::new(template),
             registration: Arc::downgrade(registration),
         })
     }
@@ -100,6 +100,18 @@ impl Joiner {
         joining.wait(&failure).await
     }
 
+    /// Takes the measure of a `NewSessionTicket` without its header: joins show a ticket as long as those
+    /// that the server hands out (reading A-20).
+    pub(crate) fn on_ticket(&self, message: &[u8]) {
+        if let Some(length) = ticket_length(message) {
+            self.template().set_ticket_length(length);
+        }
+    }
+
+    fn template(&self) -> MutexGuard<'_, JoinTemplate> {
+        self.template.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The hello of this shape with this token.
     fn hello(
         &self,
@@ -110,7 +122,7 @@ impl Joiner {
         let token = claim.token.as_ref().ok_or(PathError::NoToken)?;
         let mut hello = Vec::new();
         let offer = random.with(|random| {
-            self.template
+            self.template()
                 .hello(shape, token.as_token_ref(), random, &mut hello)
         });
         Ok((offer.ok_or(PathError::NoRandomness)?, hello))
@@ -127,7 +139,7 @@ impl Joiner {
         let over = || PathError::SessionLost(end_of(shared));
         let registration = self.registration.upgrade().ok_or_else(over)?;
         let id = claim.sequence.connection_id();
-        let suite = self.template.suite();
+        let suite = self.template().suite();
         let first = self
             .config
             .random
@@ -170,6 +182,14 @@ impl fmt::Debug for Joiner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Joiner").finish_non_exhaustive()
     }
+}
+
+/// How long the ticket is in a `NewSessionTicket` (RFC 8446 section 4.6.1): behind two numbers of four
+/// bytes and a nonce.
+fn ticket_length(message: &[u8]) -> Option<usize> {
+    let (&nonce, rest) = message.get(8..)?.split_first()?;
+    let length = rest.get(usize::from(nonce)..)?.first_chunk()?;
+    Some(usize::from(u16::from_be_bytes(*length)))
 }
 
 /// How a join is to look now.

@@ -293,6 +293,22 @@ async fn a_join_has_the_records_of_a_resumption() {
     assert_eq!((up[1], down[0]), (4 + 4 + 48, 4 + 2 + 4 + 4 + 48));
 }
 
+/// a join shows a made-up ticket that is as long as those of its server.
+#[tokio::test]
+async fn a_join_shows_a_ticket_of_the_usual_length() {
+    let peers = Peers::new(TransportConfig::default()).await;
+    // The tickets are the first that the server sends.
+    peers.is_unhurt().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (hello, _far, joining) = peers.captured().await;
+    joining.abort();
+    // The extension ends with the age of the ticket and one binder of SHA-384.
+    let ticket = 32;
+    let before = &hello[..hello.len() - (2 + 1 + 48) - 4 - ticket];
+    let lengths = &before[before.len() - 4..];
+    assert_eq!(lengths, [0, 2 + 32 + 4, 0, 32]);
+}
+
 /// the token names the connection, whichever gets in first.
 #[tokio::test]
 async fn the_token_names_the_connection() {
