@@ -21,8 +21,8 @@ use super::{Commands, tell};
 use crate::authority::SERVER_NAME;
 use crate::lab::clock::Moment;
 
-/// How long the end of a session may take.
-const GOODBYE: Duration = Duration::from_secs(5);
+/// How long the end of a session may take: on a path that is a hole, longer than anybody waits here.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Connects, opens paths and transfers as told, until told to end.
 pub(super) async fn client(

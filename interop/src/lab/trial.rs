@@ -21,7 +21,7 @@ const PORT: u16 = 4433;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a whole transfer may take.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(45);
 
 /// What is transferred by whom.
 #[derive(Debug, Clone)]

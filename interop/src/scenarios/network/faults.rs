@@ -134,7 +134,8 @@ pub(super) fn rows() -> Vec<Scenario> {
                 move |lab| row(lab, fault, directions),
             );
             let row = row.within(Duration::from_secs(120));
-            let is_quick = directions == [Direction::Download];
+            let is_change = matches!(fault.strike, Strike::ChangeAddress);
+            let is_quick = directions == [Direction::Download] && !is_change;
             rows.push(if is_quick { row } else { row.full_only() });
         }
     }
