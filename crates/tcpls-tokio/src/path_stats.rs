@@ -26,6 +26,8 @@ pub struct PathStats {
     pub counters: ConnectionStats,
     /// What TCP last said about it, where the system tells.
     pub info: Option<PathInfo>,
+    /// Segments that TCP sent again, where the system tells and until the connection is over.
+    pub segments_retransmitted: Option<u64>,
 }
 
 /// How a connection is.
@@ -87,6 +89,10 @@ impl History {
 pub(crate) fn path_stats(state: &State) -> Vec<PathStats> {
     let core = &state.core;
     let records = state.history.records.iter();
+    let retransmitted = |connection| {
+        let slot = state.connections.get(&connection)?;
+        slot.tcp.as_ref()?.segments_retransmitted()
+    };
     records
         .filter_map(|record| {
             let connection = record.connection;
@@ -104,6 +110,7 @@ pub(crate) fn path_stats(state: &State) -> Vec<PathStats> {
                 status: core.path_status(connection).unwrap_or_default(),
                 counters: core.connection_stats(connection)?,
                 info: core.path_info(connection),
+                segments_retransmitted: retransmitted(connection),
             })
         })
         .collect()

@@ -153,6 +153,13 @@ impl Tcp {
         }
     }
 
+    /// How many segments TCP sent again so far; `None` where the system does not tell.
+    pub(crate) fn segments_retransmitted(&self) -> Option<u64> {
+        self.observable
+            .then(|| system::segments_retransmitted(&self.stream))
+            .flatten()
+    }
+
     /// How many bytes that TCP has not sent yet the socket takes before it counts as full;
     /// [`NO_UNSENT_LIMIT`] is where a connection begins.
     pub(crate) fn set_unsent_limit(&self, limit: u32) {

@@ -15,6 +15,10 @@ pub(super) fn tcp_info(_stream: &TcpStream) -> Option<PathInfo> {
     None
 }
 
+pub(super) fn segments_retransmitted(_stream: &TcpStream) -> Option<u64> {
+    None
+}
+
 pub(super) fn set_retransmission_limit(_stream: &TcpStream, _limit: Duration) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

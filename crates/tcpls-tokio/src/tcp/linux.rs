@@ -28,6 +28,12 @@ pub(super) fn tcp_info(stream: &TcpStream) -> Option<PathInfo> {
     })
 }
 
+/// Reads how many segments were sent again, where [`has_whole_info`].
+pub(super) fn segments_retransmitted(stream: &TcpStream) -> Option<u64> {
+    let info = Info(getsockopt(stream, InfoOption).ok()?);
+    Some(info.u32(TOTAL_RETRANSMITTED).into())
+}
+
 /// Bounds the time after which TCP tries again what was not acknowledged, so that a path that was
 /// gone for a while is used soon after it is back.
 pub(super) fn set_retransmission_limit(stream: &TcpStream, limit: Duration) -> io::Result<()> {
@@ -80,6 +86,7 @@ const LAST_ACK_RECEIVED: usize = 56;
 const ROUND_TRIP: usize = 68;
 const ROUND_TRIP_VARIATION: usize = 72;
 const CONGESTION_WINDOW: usize = 80;
+const TOTAL_RETRANSMITTED: usize = 100;
 const NOT_SENT: usize = 144;
 
 /// `TCP_RTO_MAX_MS`, since Linux 6.15; at least 1000.

@@ -203,6 +203,8 @@ pub(super) struct PathReport {
     bytes_received: u64,
     /// Of the bytes sent, stream data that another path carried as well.
     bytes_sent_again: u64,
+    /// Segments that TCP sent again; `null` where the system does not tell, and after the end.
+    segments_retransmitted: Option<u64>,
     /// TCP's smoothed round trip time; `null` where the system does not tell.
     srtt_ms: Option<f64>,
 }
@@ -227,6 +229,7 @@ impl PathReport {
             reason,
             bytes_sent: path.counters.bytes_sent,
             bytes_received: path.counters.bytes_received,
+            segments_retransmitted: path.segments_retransmitted,
             bytes_sent_again: path.counters.duplicates_sent,
             srtt_ms: round_trip.filter(|time| !time.is_zero()).map(milliseconds),
         }
@@ -249,6 +252,9 @@ impl fmt::Display for PathReport {
         )?;
         if let Some(time) = self.srtt_ms {
             write!(f, ", srtt {time:.1} ms")?;
+        }
+        if let Some(count) = self.segments_retransmitted {
+            write!(f, ", {count} retransmitted")?;
         }
         if self.backup {
             write!(f, ", backup")?;
