@@ -237,7 +237,7 @@ impl Socket {
             self.reading = Reading::Paused;
             return false;
         }
-        let bytes = incoming.read(most);
+        let bytes = incoming.read(most, now);
         let end = incoming.end(now);
         self.read.extend_from_slice(&bytes);
         loop {

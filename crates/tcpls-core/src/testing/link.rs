@@ -53,8 +53,8 @@ pub(super) struct Pipe {
     end: PipeEnd,
     /// Whether nothing arrives.
     hole: bool,
-    /// When something arrived last.
-    arrived: Instant,
+    /// When the sending end last heard from the other one.
+    heard: Instant,
 }
 
 /// What one write left.
@@ -89,7 +89,7 @@ impl Pipe {
             held: 0,
             end: PipeEnd::Open,
             hole: false,
-            arrived: now,
+            heard: now,
         }
     }
 
@@ -122,7 +122,7 @@ impl Pipe {
         let heard = match self.in_flight.front() {
             // Its parts are acknowledged one by one.
             Some(segment) if !self.hole && segment.goes + self.latency <= now => now,
-            _ => self.arrived,
+            _ => self.heard,
         };
         PathInfo {
             round_trip: self.latency * 2,
@@ -202,18 +202,21 @@ impl Pipe {
     pub(super) fn arrive(&mut self, now: Instant) {
         let arrived = |segment: &Segment| segment.arrives <= now;
         while !self.hole && self.in_flight.front().is_some_and(arrived) {
-            self.arrived = now;
+            self.heard = now;
             if let Some(segment) = self.in_flight.pop_front() {
                 self.readable.extend(segment.bytes);
             }
         }
     }
 
-    /// At most `max` of the bytes that arrived.
-    pub(super) fn read(&mut self, max: usize) -> Vec<u8> {
+    /// At most `max` of the bytes that arrived. The other end hears that there is room.
+    pub(super) fn read(&mut self, max: usize, now: Instant) -> Vec<u8> {
         let rest = self.readable.split_off(max.min(self.readable.len()));
         let taken = std::mem::replace(&mut self.readable, rest);
         self.held -= taken.len();
+        if !taken.is_empty() && !self.hole {
+            self.heard = now;
+        }
         taken
     }
 
