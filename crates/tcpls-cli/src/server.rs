@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tcpls_tokio::rustls;
 use tcpls_tokio::rustls::server::WebPkiClientVerifier;
-use tcpls_tokio::{Connected, Endpoint, Incoming, ServerConfig};
+use tcpls_tokio::{Connected, Endpoint, Incoming, ServerConfig, SessionConfig, TransportConfig};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -64,9 +64,16 @@ impl std::fmt::Display for Listening {
 }
 
 impl ServerArgs {
-    /// Starts to listen and says so on standard output.
-    pub(crate) fn listen(&self, format: Format) -> Result<Endpoint, Failure> {
-        let config = self.config()?;
+    /// Starts to listen and says so on standard output. Sessions are like `session`.
+    pub(crate) fn listen(
+        &self,
+        session: SessionConfig,
+        format: Format,
+    ) -> Result<Endpoint, Failure> {
+        let mut config = self.config()?;
+        let mut transport = TransportConfig::default();
+        transport.session(session);
+        config.transport_config(Arc::new(transport));
         let cannot = |error| {
             Failure::new(
                 Exit::Listen,

@@ -1,6 +1,6 @@
 //! `tcpls echo`: sends back what clients send.
 
-use tcpls_tokio::{Connected, PlainStream, RecvStream, SendStream, Session};
+use tcpls_tokio::{Connected, PlainStream, RecvStream, SendStream, Session, SessionConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::exit::Failure;
@@ -17,7 +17,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
-    let endpoint = args.server.listen(format)?;
+    let endpoint = args.server.listen(SessionConfig::new(), format)?;
     serve(&endpoint, Serve::Forever, echo).await;
     Ok(())
 }

@@ -48,8 +48,16 @@ fn wrong_flags_are_usage_errors() {
             &["perf", "client", "host:1", "-P", "1000"],
             "invalid value '1000'",
         ),
+    ] {
+        refused(&run(args), 2, problem);
+    }
+}
+
+#[test]
+fn wrong_flags_about_paths_are_usage_errors() {
+    for (args, problem) in [
         (
-            &["perf", "client", "host:1", "--path", "eth0"],
+            &["perf", "client", "host:1", "--path", "eth0"][..],
             "'eth0' is not an IP address",
         ),
         (
@@ -75,6 +83,17 @@ fn wrong_flags_are_usage_errors() {
         (
             &["perf", "client", "host:1", "--scheduler", "fastest"],
             "invalid value 'fastest'",
+        ),
+        (
+            &[
+                "perf",
+                "server",
+                "--listen",
+                "[::1]:0",
+                "--scheduler",
+                "backup",
+            ],
+            "for the client to say",
         ),
         (
             &["perf", "client", "host:1", "--fail-at", "1:path=0:fin"],

@@ -145,6 +145,20 @@ fn every_scheduler_measures_over_several_connections() {
 }
 
 #[test]
+fn the_server_spreads_what_it_sends_as_it_is_told() {
+    let server = Server::start(
+        &["perf", "server"],
+        "perf_redundant",
+        &["--scheduler", "redundant"],
+    );
+    let json = measure(&server, &["-R", "-n", "4M", "--connections", "2"]);
+    assert_eq!(json["bytes_to_client"], 4 << 20, "{json}");
+    let received = paths(&json).iter().map(|path| &path["bytes_received"]);
+    let sum: u64 = received.map(|bytes| bytes.as_u64().unwrap()).sum();
+    assert!(sum > 9 << 19, "{json}");
+}
+
+#[test]
 fn paths_come_from_where_they_are_told() {
     let server = Server::start(&["perf", "server"], "perf_paths", &[]);
     let to = format!("127.0.0.4={},backup", server.address);

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use tcpls_tokio::{Connected, Session};
+use clap::ValueEnum as _;
+use tcpls_tokio::{Connected, Session, SessionConfig};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::control::{Outcome, Receiver, Reply, Request, Sender};
 use super::load::{Load, Part, ReadCount};
+use super::scheduler::Scheduler;
 use crate::cpu;
 use crate::exit::{Exit, Failure};
 use crate::report::Format;
@@ -23,10 +25,27 @@ pub(crate) struct Args {
     /// Serve one client and end
     #[arg(short = '1', long)]
     one_off: bool,
+    /// How what the server sends is spread over the connections of a session [default:
+    /// earliest-completion]
+    #[arg(long, value_name = "POLICY", value_parser = parse_scheduler)]
+    scheduler: Option<Scheduler>,
+}
+
+/// A policy that needs nothing said about single paths.
+fn parse_scheduler(text: &str) -> Result<Scheduler, String> {
+    let policy = Scheduler::from_str(text, false)?;
+    if policy == Scheduler::Backup {
+        return Err("which connections are spare is for the client to say".to_owned());
+    }
+    Ok(policy)
 }
 
 pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
-    let endpoint = args.server.listen(format)?;
+    let mut session = SessionConfig::new();
+    if let Some(scheduler) = args.scheduler {
+        session.scheduler(scheduler.policy());
+    }
+    let endpoint = args.server.listen(session, format)?;
     let how = if args.one_off {
         Serve::Once
     } else {
