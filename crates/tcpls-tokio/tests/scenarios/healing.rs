@@ -228,6 +228,33 @@ async fn a_session_moves_to_another_path_and_back() {
     assert_eq!(paths[2].remote_address, Some(home.proxy.address()));
 }
 
+/// what was lost before a migration stays lost after it.
+#[tokio::test]
+async fn a_session_that_moved_leaves_behind_what_it_had_lost() {
+    let home = Home::new(FollowPaths::Keep).await;
+    let lost = Proxy::to(home.server).await;
+    let mut options = PathOptions::new();
+    options.remote(lost.address());
+    home.near.open_path(&options).await.unwrap();
+    lost.set(Mode::Refuse);
+    lost.reset();
+    while lost.connections() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let path = home
+        .near
+        .migrate(options.remote(home.server))
+        .await
+        .unwrap();
+    lost.set(Mode::Forward);
+    let tried = lost.connections();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(lost.connections(), tried);
+    let paths = home.near.paths();
+    let ids: Vec<_> = paths.iter().map(tcpls_tokio::Path::id).collect();
+    assert_eq!(ids, [path.id()]);
+}
+
 /// a migration that does not get through, or is dropped, changes nothing.
 #[tokio::test]
 async fn a_migration_that_fails_changes_nothing() {
