@@ -62,6 +62,15 @@ pub(crate) async fn established(events: &mut tcpls_tokio::PathEvents) -> u32 {
     }
 }
 
+/// The next path that ends. Others may be silent for a moment where the machine is busy.
+async fn closed(events: &mut tcpls_tokio::PathEvents) -> (u32, Option<ConnectionFailure>) {
+    loop {
+        if let PathEvent::Closed { id, reason } = events.recv().await.unwrap() {
+            return (id.as_u32(), reason);
+        }
+    }
+}
+
 /// R18, A-45: a path that fails is joined again while the session goes on with another.
 #[tokio::test]
 async fn a_path_that_fails_comes_back() {
@@ -121,7 +130,7 @@ async fn a_session_comes_back_by_itself() {
 /// a path that is closed ends in order on both sides. What became of it can be told afterwards.
 #[tokio::test]
 async fn a_closed_path_ends_in_order() {
-    let home = Home::new(FollowPaths::Keep).await;
+    let home = Home::new(FollowPaths::Off).await;
     let (near, far) = (&home.near, &home.far);
     let options = &mut PathOptions::new();
     let path = near.open_path(options.remote(home.server)).await.unwrap();
@@ -134,10 +143,8 @@ async fn a_closed_path_ends_in_order() {
         first.close();
     };
     tokio::join!(transfer(near, far, pattern(3, 8 << 20)), closing);
-    let id = first.id();
-    let closed = PathEvent::Closed { id, reason: None };
-    assert_eq!(near_events.recv().await, Some(closed));
-    assert_eq!(far_events.recv().await, Some(closed));
+    assert_eq!(closed(&mut near_events).await, (0, None));
+    assert_eq!(closed(&mut far_events).await, (0, None));
     let stats = near.path_stats();
     let states: Vec<_> = stats.iter().map(|path| path.state).collect();
     assert_eq!(states, [PathState::Ended { reason: None }, PathState::Open]);
@@ -197,7 +204,7 @@ async fn nothing_comes_back_that_nobody_wants() {
 /// a session moves to another path in the middle of transfers, and back.
 #[tokio::test]
 async fn a_session_moves_to_another_path_and_back() {
-    let home = Home::new(FollowPaths::Keep).await;
+    let home = Home::new(FollowPaths::Off).await;
     let (near, far) = (&home.near, &home.far);
     let second = Proxy::to(home.server).await;
     let mut there = PathOptions::new();
@@ -318,27 +325,24 @@ async fn an_aborted_path_is_reset_and_comes_back() {
         first.abort();
         assert!(first.is_closed());
     };
-    let far_first = far.paths().remove(0);
     let mut far_events = far.path_events();
     tokio::join!(
         transfer(near, far, pattern(1, 12 << 20)),
         transfer(far, near, pattern(2, 12 << 20)),
         aborting
     );
-    let closed = |path: &tcpls_tokio::Path, reason| PathEvent::Closed {
-        id: path.id(),
-        reason: Some(reason),
-    };
-    let expected = closed(&first, ConnectionFailure::Abandoned);
-    assert_eq!(events.recv().await, Some(expected));
-    let expected = closed(&far_first, ConnectionFailure::Reset);
-    assert_eq!(far_events.recv().await, Some(expected));
-    assert_eq!(established(&mut events).await, 2);
-    let second = near.paths().remove(0);
+    let id = first.id().as_u32();
+    let abandoned = Some(ConnectionFailure::Abandoned);
+    assert_eq!(closed(&mut events).await, (id, abandoned));
+    let reset = Some(ConnectionFailure::Reset);
+    assert_eq!(closed(&mut far_events).await, (id, reset));
+    assert!(established(&mut events).await > id);
+    let second = near.paths().pop().unwrap();
     assert_eq!(second.remote_address(), Some(home.server));
-    far.paths()[0].abort();
-    let expected = closed(&second, ConnectionFailure::Reset);
-    assert_eq!(events.recv().await, Some(expected));
-    assert_eq!(established(&mut events).await, 3);
+    for path in far.paths() {
+        path.abort();
+    }
+    assert_eq!(closed(&mut events).await.1, reset);
+    assert!(established(&mut events).await > second.id().as_u32());
     transfer(near, far, pattern(3, 100_000)).await;
 }
