@@ -1,9 +1,9 @@
 //! All connections, as far as each helps to be done sooner.
 
-use super::{Decision, Offer, Scheduler};
+use super::{Decision, Offer, PathView, Scheduler};
 
 /// Uses a connection when what it takes arrives before the best of the others alone would be done with
-/// everything that waits. The default.
+/// everything that waits, and before these would have filled the send buffer behind it. The default.
 ///
 /// While much waits, all connections work at their own speed; a little at the end, or a request, is
 /// left to the fast one, so that a slow connection never makes anything later.
@@ -14,16 +14,20 @@ impl Scheduler for EarliestCompletion {
     fn decide(&self, offer: &Offer<'_>) -> Decision {
         let next = offer.backlog.min(MAX_RECORD);
         let mine = offer.candidate.arrival(next);
-        let alone = offer
-            .others
-            .iter()
-            .map(|other| other.arrival(offer.backlog));
-        match alone.min() {
-            Some(alone) if mine > alone => Decision::Leave,
-            _ => Decision::Send,
+        let later = |other: &PathView| {
+            let late = mine.saturating_sub(other.arrival(next));
+            mine > other.arrival(offer.backlog) || other.bytes_in(late) > offer.send_buffer / MARGIN
+        };
+        if offer.others.iter().any(later) {
+            Decision::Leave
+        } else {
+            Decision::Send
         }
     }
 }
+
+/// How much of the send buffer late data may make use of: a slow path often turns out to be slower.
+const MARGIN: u64 = 4;
 
 /// The most that one record takes, in bytes.
 const MAX_RECORD: u64 = 16 * 1024;
@@ -33,7 +37,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{PathInfo, scheduler::PathView};
+    use crate::PathInfo;
 
     fn path(round_trip: u64, window: u64) -> PathView {
         PathView::new(PathInfo {
@@ -48,6 +52,7 @@ mod tests {
             candidate,
             others: &[other],
             backlog,
+            send_buffer: 4 << 20,
         })
     }
 
@@ -75,5 +80,14 @@ mod tests {
             decide(path(20, 50_000), path(20, 50_000), 1),
             Decision::Send
         );
+    }
+
+    #[test]
+    fn what_would_fill_the_send_buffer_of_the_fast_path_is_not_for_the_slow_one() {
+        // 50 Mbit/s, and 0.5 Mbit/s: a record takes a quarter of a second.
+        let (fast, slow) = (path(20, 125_000), path(60, 3750));
+        assert_eq!(decide(slow, fast, 4_000_000), Decision::Leave);
+        let tenth = path(60, 37_500);
+        assert_eq!(decide(tenth, fast, 4_000_000), Decision::Send);
     }
 }

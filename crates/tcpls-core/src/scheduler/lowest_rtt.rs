@@ -45,6 +45,7 @@ mod tests {
                 candidate,
                 others: &[other],
                 backlog: 1_000_000,
+                send_buffer: 4 << 20,
             })
         };
         assert_eq!(decide(path(40, 0), path(20, 9_999)), Decision::Leave);

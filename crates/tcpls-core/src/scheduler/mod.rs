@@ -38,6 +38,9 @@ pub struct Offer<'a> {
     pub others: &'a [PathView],
     /// Stream bytes of the session that wait to be sent.
     pub backlog: u64,
+    /// Bytes of one stream that may be unsent or unacknowledged: what arrives late holds up the stream
+    /// once others have sent as many.
+    pub send_buffer: u64,
 }
 
 /// What becomes of the next data.

@@ -39,6 +39,13 @@ impl PathView {
             || self.info.in_flight + self.info.unsent < self.info.congestion_window
     }
 
+    /// Bytes that go out in this time at the present speed. Zero where TCP says nothing.
+    pub fn bytes_in(&self, time: Duration) -> u64 {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let window = self.info.congestion_window;
+        window.saturating_mul(micros(time)) / micros(self.info.round_trip).max(1)
+    }
+
     /// How long until the last of `bytes` arrives that are given to this connection now. Zero where
     /// TCP says nothing.
     pub fn arrival(&self, bytes: u64) -> Duration {
@@ -83,6 +90,16 @@ mod tests {
         let full = view(100_000, 100_000, 50_000);
         assert_eq!(full.arrival(0), Duration::from_millis(20));
         assert!(empty.has_room() && !full.has_room());
+    }
+
+    #[test]
+    fn a_window_goes_out_in_a_round_trip() {
+        let path = view(100_000, 0, 0);
+        assert_eq!(path.bytes_in(Duration::from_millis(50)), 250_000);
+        assert_eq!(
+            PathView::new(PathInfo::default()).bytes_in(Duration::MAX),
+            0
+        );
     }
 
     #[test]

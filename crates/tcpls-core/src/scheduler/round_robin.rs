@@ -44,6 +44,7 @@ mod tests {
                 candidate,
                 others: &[other],
                 backlog: 1,
+                send_buffer: 4 << 20,
             })
         };
         assert_eq!(decide(path(AHEAD, 0), path(0, 0)), Decision::Leave);

@@ -166,10 +166,12 @@ fn decide(session: &Session, c: ConnectionHandle, limit: Option<&[ConnectionHand
     if others.is_empty() {
         return true;
     }
-    let decision = session.config.scheduler.decide(&Offer {
+    let config = &session.config;
+    let decision = config.scheduler.decide(&Offer {
         candidate: view(candidate),
         others: &others,
         backlog: session.streams.backlog(),
+        send_buffer: offset(config.stream_send_buffer.min(config.session_send_buffer)),
     });
     decision == Decision::Send
 }
