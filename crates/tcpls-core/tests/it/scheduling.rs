@@ -48,7 +48,7 @@ fn a_slow_connection_does_not_delay_a_little_data() {
     let slow = join(&mut client, 1);
     let fast = client.first;
     observe(&mut client, fast, path(20, 125_000));
-    observe(&mut client, slow, path(400, 15_000));
+    observe(&mut client, slow, path(100, 50_000));
     let id = client.session.open_bi().unwrap();
     client.session.send(id).write(b"a request").unwrap();
     assert!(!client.session.wants_transmit(slow));
