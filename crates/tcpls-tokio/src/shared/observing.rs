@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use tcpls_core::{ConnectionHandle, Transmit, TransmitState};
+use tcpls_core::{ConnectionHandle, PathInfo, Transmit, TransmitState};
 
 use super::{Shared, State};
 use crate::tcp::Tcp;
@@ -66,15 +66,13 @@ fn unobserved(state: &State, connection: ConnectionHandle, now: Instant) -> Opti
 
 /// How much may wait unsent in the socket of `connection`, when that changes. While there is a choice
 /// of connections, no more than is given out at a time, because what the socket has no other connection
-/// can carry; while there is none, about as much as TCP has in flight, because there may soon be one.
+/// can carry; while there is none, what is soon sent, because there may be one soon.
 fn new_unsent_limit(state: &mut State, connection: ConnectionHandle) -> Option<u32> {
     let batch = state.core.transmit_batch(connection);
     let limit = if state.core.usable_connections() > 1 {
         batch
     } else {
-        let info = state.core.path_info(connection)?;
-        let window = usize::try_from(info.congestion_window).unwrap_or(usize::MAX);
-        window.clamp(batch, MOST_UNSENT)
+        unsent_alone(state.core.path_info(connection)?).max(batch)
     };
     let limit = u32::try_from(limit.next_power_of_two()).ok()?;
     let slot = state.connections.get_mut(&connection)?;
@@ -82,5 +80,36 @@ fn new_unsent_limit(state: &mut State, connection: ConnectionHandle) -> Option<u
     (old != limit).then_some(limit)
 }
 
+/// What TCP sends within [`UNSENT_MILLIS`], in bytes.
+fn unsent_alone(info: PathInfo) -> usize {
+    let micros = u64::try_from(info.round_trip.as_micros()).unwrap_or(u64::MAX);
+    let soon = info.congestion_window.saturating_mul(UNSENT_MILLIS * 1000) / micros.max(1);
+    usize::try_from(soon).map_or(MOST_UNSENT, |soon| soon.min(MOST_UNSENT))
+}
+
+/// How long what waits unsent takes to be sent, in milliseconds.
+const UNSENT_MILLIS: u64 = 50;
+
 /// The most that may wait unsent: 4 MiB.
 const MOST_UNSENT: usize = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// a slow connection keeps little that another could have carried; a fast one is not held up.
+    #[test]
+    fn what_waits_unsent_is_sent_soon() {
+        let info = |congestion_window, round_trip| PathInfo {
+            congestion_window,
+            round_trip: Duration::from_millis(round_trip),
+            ..PathInfo::default()
+        };
+        assert_eq!(unsent_alone(info(150_000, 40)), 187_500);
+        assert_eq!(unsent_alone(info(2_500_000, 20)), MOST_UNSENT);
+        assert_eq!(unsent_alone(info(640_000, 0)), MOST_UNSENT);
+        assert_eq!(unsent_alone(info(0, 20)), 0);
+    }
+}
