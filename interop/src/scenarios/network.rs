@@ -11,10 +11,21 @@ mod lines;
 mod migration;
 mod outages;
 
+use crate::lab::trial::Direction;
 use crate::scenario::Scenario;
 
 /// What the rows call the other implementation.
 const PEER: &str = "MPTCP, TLS";
+
+/// Directions of the data.
+type Directions = &'static [Direction];
+
+/// With the word for them.
+const DIRECTIONS: [(&str, Directions); 3] = [
+    ("download", &[Direction::Download]),
+    ("upload", &[Direction::Upload]),
+    ("both", &[Direction::Download, Direction::Upload]),
+];
 
 /// The rows of this module.
 pub(super) fn rows() -> Vec<Scenario> {

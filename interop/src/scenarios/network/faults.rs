@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::compare::{Comparison, compare, milliseconds, nothing, plan};
-use super::{PEER, limits};
+use super::{DIRECTIONS, Directions, PEER, limits};
 use crate::agent::protocol::Kind;
 use crate::figures::{Figure, Findings, Limit};
 use crate::lab::Lab;
@@ -115,13 +115,6 @@ const FAULTS: [Fault; 7] = [
     },
 ];
 
-/// Directions of the data.
-const DIRECTIONS: [(&str, &[Direction]); 3] = [
-    ("download", &[Direction::Download]),
-    ("upload", &[Direction::Upload]),
-    ("both", &[Direction::Download, Direction::Upload]),
-];
-
 /// The rows of this module.
 pub(super) fn rows() -> Vec<Scenario> {
     let mut rows = Vec::new();
@@ -142,7 +135,7 @@ pub(super) fn rows() -> Vec<Scenario> {
     rows
 }
 
-async fn row(lab: Arc<Lab>, fault: Fault, directions: &'static [Direction]) -> Result<Findings> {
+async fn row(lab: Arc<Lab>, fault: Fault, directions: Directions) -> Result<Findings> {
     let figures = vec![
         Figure::new("longest stall", "ms", fault.limit),
         Figure::new("longest stall before the fault", "ms", None),
@@ -168,7 +161,7 @@ async fn row(lab: Arc<Lab>, fault: Fault, directions: &'static [Direction]) -> R
 async fn measure(
     lab: Arc<Lab>,
     fault: Fault,
-    directions: &'static [Direction],
+    directions: Directions,
     kind: Kind,
 ) -> Result<Vec<f64>> {
     let network = Network::new(&[Quality::new(50, 20); 2])?;

@@ -37,6 +37,9 @@ pub(super) const LINK_STALL: Limit = Limit::at_most(200.0, Rigour::Enforced);
 /// 60 MiB over one open path of several, as a multiple of the time over one that stays open.
 pub(super) const ROTATION: Limit = Limit::at_most(1.1, Rigour::Enforced);
 
+/// The same with as much in the other direction at once.
+pub(super) const ROTATION_BOTH: Limit = Limit::at_most(1.1, Rigour::Watched);
+
 /// From the end of an outage of all paths to the next data, in s.
 pub(super) const OUTAGE: Limit = Limit::at_most(1.1, Rigour::Enforced);
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::compare::{Comparison, compare, nothing, plan};
-use super::{PEER, limits};
+use super::{DIRECTIONS, Directions, PEER, limits};
 use crate::agent::protocol::Kind;
 use crate::figures::{Figure, Findings};
 use crate::lab::Lab;
 use crate::lab::clock::Moment;
 use crate::lab::network::{Network, Quality};
-use crate::lab::trial::{Direction, Trial};
+use crate::lab::trial::Trial;
 use crate::scenario::Scenario;
 
 /// Bytes that rotate: 60 MiB.
@@ -27,10 +27,7 @@ const OUTAGE: Duration = Duration::from_secs(10);
 /// The rows of this module.
 pub(super) fn rows() -> Vec<Scenario> {
     let mut rows = Vec::new();
-    for (direction, word) in [
-        (Direction::Download, "download"),
-        (Direction::Upload, "upload"),
-    ] {
+    for (word, directions) in DIRECTIONS {
         for paths in [2, 4] {
             let checked =
                 format!("25 Mbit/s, one of {paths} paths open, another every 5 s, 60 MiB {word}");
@@ -38,7 +35,7 @@ pub(super) fn rows() -> Vec<Scenario> {
                 format!("lab-rotation-{paths}-{word}"),
                 PEER,
                 checked,
-                move |lab| rotation(lab, paths, direction),
+                move |lab| rotation(lab, paths, directions),
             );
             rows.push(row.full_only().within(Duration::from_secs(300)));
         }
@@ -54,7 +51,7 @@ pub(super) fn rows() -> Vec<Scenario> {
                 format!("lab-{name}-{word}"),
                 PEER,
                 format!("2 x 25 Mbit/s, {checked}, {word}"),
-                move |lab| interrupted(lab, outage, direction),
+                move |lab| interrupted(lab, outage, directions),
             );
             rows.push(row.full_only().within(Duration::from_secs(300)));
         }
@@ -62,16 +59,16 @@ pub(super) fn rows() -> Vec<Scenario> {
     rows
 }
 
-async fn rotation(lab: Arc<Lab>, paths: u8, direction: Direction) -> Result<Findings> {
+async fn rotation(lab: Arc<Lab>, paths: u8, directions: Directions) -> Result<Findings> {
+    let limit = match directions {
+        [_] => limits::ROTATION,
+        _ => limits::ROTATION_BOTH,
+    };
     let figures = vec![
-        Figure::new(
-            "times the same at single-path goodput",
-            "",
-            Some(limits::ROTATION),
-        ),
+        Figure::new("times the same at single-path goodput", "", Some(limit)),
         Figure::new("total time", "s", None),
     ];
-    let measure = move |lab, kind| rotate(lab, paths, direction, kind);
+    let measure = move |lab, kind| rotate(lab, paths, directions, kind);
     let comparison = Comparison {
         figures,
         kinds: &[Kind::Tls, Kind::Ours, Kind::Mptcp],
@@ -84,9 +81,9 @@ async fn rotation(lab: Arc<Lab>, paths: u8, direction: Direction) -> Result<Find
 }
 
 /// Plain TLS stays on one path that is always open.
-async fn rotate(lab: Arc<Lab>, paths: u8, direction: Direction, kind: Kind) -> Result<Vec<f64>> {
+async fn rotate(lab: Arc<Lab>, paths: u8, directions: Directions, kind: Kind) -> Result<Vec<f64>> {
     let network = Network::new(&vec![Quality::new(25, 20); usize::from(paths)])?;
-    let plan = plan(kind, &[1], &[direction], LENGTH);
+    let plan = plan(kind, &[1], directions, LENGTH);
     let mut trial = Trial::start(&lab, &network, &plan).await?;
     if kind != Kind::Tls {
         for path in 2..=paths {
@@ -112,8 +109,14 @@ async fn rotate(lab: Arc<Lab>, paths: u8, direction: Direction, kind: Kind) -> R
             }
         }
     };
-    let total = outcome.arrivals(0, direction)?.total();
-    Ok(vec![0.0, total.as_secs_f64()])
+    let mut total = 0.0;
+    for direction in directions {
+        total = f64::max(
+            total,
+            outcome.arrivals(0, *direction)?.total().as_secs_f64(),
+        );
+    }
+    Ok(vec![0.0, total])
 }
 
 /// How an outage begins.
@@ -125,12 +128,12 @@ enum Outage {
     Killed,
 }
 
-async fn interrupted(lab: Arc<Lab>, outage: Outage, direction: Direction) -> Result<Findings> {
+async fn interrupted(lab: Arc<Lab>, outage: Outage, directions: Directions) -> Result<Findings> {
     let figures = vec![
         Figure::new("data after the paths are back", "s", Some(limits::OUTAGE)),
         Figure::new("total time", "s", None),
     ];
-    let measure = move |lab, kind| survive(lab, outage, direction, kind);
+    let measure = move |lab, kind| survive(lab, outage, directions, kind);
     // Multipath TCP's connection is over with the last of its subflows.
     let kinds: &'static [Kind] = match outage {
         Outage::Silent => &[Kind::Ours, Kind::Mptcp],
@@ -148,14 +151,16 @@ async fn interrupted(lab: Arc<Lab>, outage: Outage, direction: Direction) -> Res
 async fn survive(
     lab: Arc<Lab>,
     outage: Outage,
-    direction: Direction,
+    directions: Directions,
     kind: Kind,
 ) -> Result<Vec<f64>> {
     let network = Network::new(&[Quality::new(25, 20); 2])?;
-    let plan = plan(kind, &[1, 2], &[direction], 16_000_000);
+    let plan = plan(kind, &[1, 2], directions, 16_000_000);
     let mut trial = Trial::start(&lab, &network, &plan).await?;
     trial.go().await?;
-    trial.arrived(direction, 6_000_000).await?;
+    for direction in directions {
+        trial.arrived(*direction, 6_000_000).await?;
+    }
     for path in [1, 2] {
         network.cut(path)?;
         if outage == Outage::Killed {
@@ -168,11 +173,13 @@ async fn survive(
         network.heal(path)?;
     }
     let outcome = trial.finish().await?;
-    let arrivals = outcome.arrivals(0, direction)?;
-    let touching = arrivals
-        .gaps
-        .iter()
-        .find(|gap| gap.begin < back && gap.end > back);
-    let wait = touching.map_or(Duration::ZERO, |gap| gap.end.since(back));
-    Ok(vec![wait.as_secs_f64(), arrivals.total().as_secs_f64()])
+    let (mut wait, mut total) = (Duration::ZERO, Duration::ZERO);
+    for direction in directions {
+        let arrivals = outcome.arrivals(0, *direction)?;
+        let mut gaps = arrivals.gaps.iter();
+        let touching = gaps.find(|gap| gap.begin < back && gap.end > back);
+        wait = wait.max(touching.map_or(Duration::ZERO, |gap| gap.end.since(back)));
+        total = total.max(arrivals.total());
+    }
+    Ok(vec![wait.as_secs_f64(), total.as_secs_f64()])
 }
