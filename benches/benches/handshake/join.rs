@@ -48,6 +48,8 @@ struct Server {
 const OTHER_TOKENS: usize = 10_000;
 /// More plaintext than a first record has.
 const BATCH: usize = 64 * 1024;
+/// Space for a first record: connections take theirs from a common store.
+const RECORD: usize = 4096;
 
 impl Joins {
     pub(crate) fn new(group: &'static dyn SupportedKxGroup, shape: JoinShape) -> Self {
@@ -94,7 +96,7 @@ impl Joins {
         let joined = session.add_connection(start, now());
         session.ping(joined);
         let mut sealer = sealer(&self.client_keys, id);
-        sent.extend_from_slice(&seal(&mut session, joined, &mut sealer));
+        sent.extend_from_slice(seal(&mut session, joined, &mut sealer).pending());
         BytesMut::from(sent.as_slice())
     }
 }
@@ -147,7 +149,7 @@ impl Server {
         issued: &mut Vec<Token>,
         received: &mut BytesMut,
         shape: JoinShape,
-    ) -> (Vec<u8>, Vec<u8>) {
+    ) -> (Vec<u8>, WriteBuffer) {
         let mut reader = HelloReader::new(ExtensionCodec::default());
         let FirstFlight::Join(join) = reader.read(received).unwrap() else {
             panic!("a join is one");
@@ -270,13 +272,17 @@ fn sealer(keys: &SessionKeys, id: ConnectionId) -> RecordSealer {
 }
 
 /// What the session has for this connection, sealed.
-fn seal(session: &mut Session, connection: ConnectionHandle, sealer: &mut RecordSealer) -> Vec<u8> {
+fn seal(
+    session: &mut Session,
+    connection: ConnectionHandle,
+    sealer: &mut RecordSealer,
+) -> WriteBuffer {
     let mut transmit = Transmit::new();
     let _state = session.poll_transmit(connection, BATCH, now(), &mut transmit);
-    let mut out = WriteBuffer::new();
+    let mut out = WriteBuffer::with_capacity(RECORD);
     for record in &transmit.records {
         let sequence = sealer.seal(&record.plaintext(&transmit.tails), &mut out);
         assert_eq!(sequence.unwrap(), record.sequence);
     }
-    out.pending().to_vec()
+    out
 }
