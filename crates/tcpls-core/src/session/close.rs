@@ -7,7 +7,9 @@ use super::{
     state::{Closer, Draining, Lifecycle, Orphaned},
 };
 use crate::{
-    CloseReason, ConnectionFailure, ConnectionHandle, Event, connection::WriteHalf, stream::Phase,
+    CloseReason, ConnectionFailure, ConnectionHandle, Event,
+    connection::{Health, WriteHalf},
+    stream::Phase,
 };
 
 /// Begins to close: what was finished is acknowledged first.
@@ -172,6 +174,22 @@ fn bury_if_over(session: &mut Session, c: ConnectionHandle) {
         failure: None,
     });
     if session.connections.live().is_empty() {
+        end_without_connections(session, ConnectionFailure::SessionEnded);
+    }
+    leave_silent(session);
+}
+
+/// Ends a session that said goodbye and heard it, once nothing is left but connections that are silent:
+/// what they carried went out on others (reading A-45).
+pub(super) fn leave_silent(session: &mut Session) {
+    let Lifecycle::Draining(draining) = session.lifecycle else {
+        return;
+    };
+    let silent = session
+        .connections
+        .iter_live()
+        .all(|(_, connection)| connection.liveness.health() == Health::Suspect);
+    if draining.sent && draining.received && silent {
         end_without_connections(session, ConnectionFailure::SessionEnded);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Reading, Session, failover, state::Lifecycle};
+use super::{Reading, Session, close, failover, state::Lifecycle};
 use crate::{
     ConnectionFailure, ConnectionHandle, Event, PathInfo,
     connection::{Connection, Ping, Verdict},
@@ -21,6 +21,7 @@ pub(super) fn on_info(session: &mut Session, c: ConnectionHandle, info: PathInfo
         Verdict::Suspect => {
             session.events.push(Event::ConnectionSuspect(c));
             repeat_control(session, c);
+            close::leave_silent(session);
         }
         Verdict::Recovered => session.events.push(Event::ConnectionRecovered(c)),
         Verdict::Dead => failover::fail(session, c, ConnectionFailure::TimedOut, now),

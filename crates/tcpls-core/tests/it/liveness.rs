@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tcpls_core::{
-    ConnectionFailure, Event, PathInfo, SessionConfig, TimeoutReason,
+    CloseReason, ConnectionFailure, Event, PathInfo, SessionConfig, TimeoutReason,
     testing::{LinkConfig, Pair, PairConfig, Solo},
     wire::{ConnectionId, Role, StreamId},
 };
@@ -294,5 +294,29 @@ fn frames_of_one_stream_are_repeated_in_records_of_their_own() {
             Some(data(id, 4, b"two ")),
             Some(data(id, 8, b"three")),
         ]
+    );
+}
+
+/// a session that closes does not wait for a connection that is silent while another one says
+/// goodbye.
+#[test]
+fn closing_does_not_wait_for_a_silent_connection() {
+    let mut pair = pair();
+    let id = pair.client.session.open_bi().unwrap();
+    let bytes = bytes(id, 200_000);
+    pair.client.session.send(id).write(&bytes).unwrap();
+    pair.client.session.send(id).finish().unwrap();
+    pair.blackhole(0);
+    pair.drive_for(200 * MS);
+    let now = pair.clock.now();
+    pair.client.session.close(now);
+    pair.drive_for(SECOND);
+    assert_eq!(
+        pair.client.session.close_reason(),
+        Some(CloseReason::LocalClose)
+    );
+    assert_eq!(
+        pair.server.session.close_reason(),
+        Some(CloseReason::PeerClose)
     );
 }
