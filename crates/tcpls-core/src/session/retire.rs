@@ -157,7 +157,8 @@ pub(super) fn after_loss(session: &mut Session) {
 }
 
 /// The orderly end. TCP's FIN is not authentic: where it was forged, acknowledgments that were sent here
-/// did not arrive, so they are repeated.
+/// did not arrive, so they are repeated. Where the peer ended one connection after the other until none
+/// was left, the last one did not end in order.
 fn bury(session: &mut Session, c: ConnectionHandle, now: Instant) {
     if !session.connections.live().contains(&c) {
         return;
@@ -165,12 +166,14 @@ fn bury(session: &mut Session, c: ConnectionHandle, now: Instant) {
     let Some(connection) = session.connections.get_mut(c) else {
         return;
     };
+    let half_closed = matches!(connection.state.read, ReadHalf::HalfClosed(_));
     connection.state.end();
     connection.sent.retire();
     session.connections.bury(c);
+    let is_last = session.connections.live().is_empty();
     session.events.push(Event::ConnectionClosed {
         connection: c,
-        failure: None,
+        failure: (half_closed && is_last).then_some(ConnectionFailure::Eof),
     });
     failover::repeat_acks(session);
     if session.connections.live().is_empty() {

@@ -357,6 +357,33 @@ fn a_session_survives_the_orderly_end_of_its_last_connection() {
     assert!(client.session.take_token().is_some());
 }
 
+/// the peer, or who forges its FIN, ends all connections at once: that is no orderly end of the
+/// last one.
+#[test]
+fn when_all_connections_are_half_closed_the_last_one_failed() {
+    let mut client = Solo::client();
+    client
+        .session
+        .handle_early_token(Token::from_bytes([1; 32]));
+    let id = client.session.open_bi().unwrap();
+    client.transmit();
+    let (first, second) = (client.first, client.join(9));
+    client.hear_on(second);
+    client.transmit();
+    client.receive_on(second, &[ack(0, 0), data(id, 0, b"download")]);
+    client.events();
+    eof(&mut client, second);
+    eof(&mut client, first);
+    let _first = client.transmit_on(first);
+    let _second = client.transmit_on(second);
+    client.advance(Duration::from_secs(1));
+    assert_eq!(client.session.connections().count(), 0);
+    assert_eq!(client.session.close_reason(), None);
+    let events = client.events();
+    let eof = Some(ConnectionFailure::Eof);
+    assert!(events.contains(&closed(second, eof)), "{events:?}");
+}
+
 /// a session that closes says `close_notify` on a connection that is to be retired, as long as it
 /// can; one that was half-closed does not hold it up.
 #[test]
