@@ -47,13 +47,15 @@ pub(super) fn is_any(session: &Session) -> bool {
     })
 }
 
-/// Whether it is the turn of what is in doubt, and not that of new data.
+/// Whether it is the turn of what is in doubt, and not that of new data that this connection may carry.
 pub(super) fn is_turn(session: &Session, c: ConnectionHandle, rank: Rank) -> bool {
     if session.doubtful.is_empty() || session.connections.best_rank() != Some(rank) {
         return false;
     }
     let is_even = |connection: &Connection| connection.stats.records_sent.is_multiple_of(2);
-    !session.streams.is_ready() || session.connections.get(c).is_some_and(is_even)
+    let mut lanes = session.streams.lanes();
+    let shares = lanes.any(|(_, limit)| limit.is_none_or(|limit| limit.contains(&c)));
+    !shares || session.connections.get(c).is_some_and(is_even)
 }
 
 /// Puts what is in doubt into the record that is being built; returns how many frames that are. From

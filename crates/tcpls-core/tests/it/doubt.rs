@@ -130,6 +130,28 @@ fn the_last_word_of_the_peer_ends_all_doubt() {
     assert_eq!(order, expected);
 }
 
+/// what is in doubt does not wait for a stream that is kept to another connection.
+#[test]
+fn doubt_does_not_wait_for_streams_of_other_connections() {
+    let (mut client, second, _) = client(5, 0);
+    let third = client.join(2);
+    client.receive_on(third, &[Frame::Ping]);
+    let _sent = client.transmit_on(third);
+    let now = client.clock.now();
+    for connection in [second, third] {
+        let backup = tcpls_core::PathStatus::Backup;
+        client.session.set_path_status(connection, backup);
+    }
+    let apart = client.session.open_bi().unwrap();
+    client.session.send(apart).write(b"apart").unwrap();
+    let only = tcpls_core::StreamPaths::Only(vec![third]);
+    client.session.send(apart).set_paths(only).unwrap();
+    let failure = ConnectionFailure::Reset;
+    client.session.handle_failure(client.first, failure, now);
+    let expected: Vec<_> = [0, 1, 2, 3, 4].map(place).to_vec();
+    assert_eq!(all_offsets(&mut client, second), expected);
+}
+
 /// what is in doubt waits for a connection, however long that takes.
 #[test]
 fn doubt_outlasts_a_time_without_connections() {
