@@ -60,6 +60,10 @@ impl Migration {
             for connection in self.from {
                 if let Err(error) = state.core.retire(connection, now) {
                     tracing::debug!(%error, "a connection was not retired");
+                    // The new one failed meanwhile: the session stays where it was.
+                    if let Some(slot) = state.connections.get_mut(&connection) {
+                        slot.departure = Departure::Rejoin;
+                    }
                 }
             }
         });

@@ -284,6 +284,34 @@ async fn a_migration_that_fails_changes_nothing() {
     transfer(&home.near, &home.far, pattern(4, 100_000)).await;
 }
 
+/// the path to which a session moves fails at once: the session stays on the one before, and
+/// gets that back when it fails.
+#[tokio::test]
+async fn a_path_that_could_not_be_left_comes_back() {
+    let home = Home::new(FollowPaths::Keep).await;
+    let second = Proxy::to(home.server).await;
+    let mut options = PathOptions::new();
+    options.remote(second.address());
+    let mut events = home.near.path_events();
+    let failing = async {
+        established(&mut events).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        second.set(Mode::Refuse);
+        second.reset();
+    };
+    let (moved, ()) = tokio::join!(home.near.migrate(&options), failing);
+    assert!(moved.unwrap().is_closed());
+    let [first] = &home.near.paths()[..] else {
+        panic!("one path is left");
+    };
+    assert_eq!(first.id().as_u32(), 0);
+    home.proxy.reset();
+    let back = tokio::time::timeout(Duration::from_secs(10), established(&mut events));
+    back.await.unwrap();
+    let remote = home.near.paths()[0].remote_address();
+    assert_eq!(remote, Some(home.proxy.address()));
+}
+
 /// a path that the application wants is opened once that works, and again when it fails.
 #[tokio::test]
 async fn a_path_is_kept() {
