@@ -85,6 +85,17 @@ impl Place {
         let patience = doubled(JOIN_PATIENCE, self.unjoined).max(dial * 4);
         patience.min(LONGEST_JOIN_PATIENCE)
     }
+
+    /// When it may be tried again at the earliest, whatever the hurry.
+    fn rested(&self, now: Instant) -> Instant {
+        match (self.began, self.unjoined.checked_sub(1)) {
+            (Some(began), Some(times)) => {
+                let rest = doubled(SPACING, times).min(LONGEST_PAUSE);
+                now.max(began + rest)
+            }
+            _ => now,
+        }
+    }
 }
 
 /// How long a join may take.
@@ -127,14 +138,15 @@ impl Plan {
         }
     }
 
-    /// Says how many connections are usable. Without any, pauses are over.
+    /// Says how many connections are usable. Without any, pauses are over, but for those after joins that
+    /// came to nothing: a connection that falls silent again and again would take a token for each time.
     pub(crate) fn set_usable(&mut self, usable: usize, now: Instant) {
         if usable > 0 {
             self.cut_off = None;
         } else if self.cut_off.is_none() {
             self.cut_off = Some(now);
             for place in &mut self.places {
-                place.next = now;
+                place.next = place.next.min(place.rested(now));
             }
         }
     }

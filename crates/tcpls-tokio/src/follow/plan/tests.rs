@@ -83,6 +83,26 @@ fn joins_are_repeated_while_nothing_works() {
     assert_eq!(times[11] - times[10], 15_000);
 }
 
+/// a connection that falls silent and recovers again and again does not have a path tried each time
+/// whose joins come to nothing: each takes a token.
+#[test]
+fn moments_of_silence_do_not_use_up_the_tokens() {
+    let (mut plan, id, mut now) = lost();
+    plan.on_unjoined(id, now);
+    let mut attempts = 0;
+    for _ in 0..100 {
+        now += Duration::from_millis(300);
+        plan.set_usable(0, now);
+        if let Some(place) = plan.begin(now) {
+            attempts += 1;
+            plan.set_usable(1, now);
+            plan.on_unjoined(place.id, now);
+        }
+        plan.set_usable(1, now);
+    }
+    assert!((3..=6).contains(&attempts), "{attempts} in 30 s");
+}
+
 /// the last usable connection falls silent: at once a second one is tried next to it and all
 /// that were lost; it is given up when the first recovers, and goes on when that fails.
 #[test]
