@@ -41,7 +41,7 @@ pub enum Event {
     },
     /// The server sent a session ticket: the body of a `NewSessionTicket` message (RFC 8446 4.6.1).
     Ticket(Bytes),
-    /// The server gave a token for one more connection.
+    /// There is a token for one more connection: the server gave it, or it was returned unspent.
     TokenReceived(TokenSequence),
     /// The client is to get this many more tokens: call
     /// [`Session::issue_token`](crate::Session::issue_token) as often (server, reading A-44).

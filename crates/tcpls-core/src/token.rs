@@ -53,11 +53,11 @@ impl Tokens {
         }
     }
 
-    /// The token was not used after all.
-    pub(crate) fn put_back(&mut self, sequence: TokenSequence, token: Token) {
+    /// The token was not used after all. Returns whether it can be used again.
+    pub(crate) fn put_back(&mut self, sequence: TokenSequence, token: Token) -> bool {
         match self {
             Self::Client(pool) => pool.put_back(sequence, token),
-            Self::Server(_) => {}
+            Self::Server(_) => false,
         }
     }
 

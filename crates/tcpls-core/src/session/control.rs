@@ -110,8 +110,15 @@ impl Control {
         self.tokens.take()
     }
 
-    pub(crate) fn put_token_back(&mut self, sequence: TokenSequence, token: Token) {
-        self.tokens.put_back(sequence, token);
+    pub(crate) fn put_token_back(
+        &mut self,
+        sequence: TokenSequence,
+        token: Token,
+        events: &mut EventQueue,
+    ) {
+        if self.tokens.put_back(sequence, token) {
+            events.push(Event::TokenReceived(sequence));
+        }
     }
 
     pub(crate) fn redeem_token(&mut self, sequence: TokenSequence) -> Result<(), TokenError> {

@@ -275,7 +275,8 @@ impl Session {
     /// Command: gives back a token that was taken and not spent: no record was sealed under its
     /// Connection ID, and the server did not answer the hello (reading A-44).
     pub fn return_token(&mut self, sequence: TokenSequence, token: Token) {
-        self.control.put_token_back(sequence, token);
+        self.control
+            .put_token_back(sequence, token, &mut self.events);
     }
 
     /// Command: a client presented the token of this sequence, which is used from now on, whatever

@@ -66,10 +66,12 @@ impl TokenPool {
         }
     }
 
-    pub(super) fn put_back(&mut self, sequence: TokenSequence, token: Token) {
-        if let Some(place @ Place::Taken) = self.places.get_mut(&sequence) {
-            *place = Place::Unused(token);
-        }
+    pub(super) fn put_back(&mut self, sequence: TokenSequence, token: Token) -> bool {
+        let Some(place @ Place::Taken) = self.places.get_mut(&sequence) else {
+            return false;
+        };
+        *place = Place::Unused(token);
+        true
     }
 
     pub(super) fn on_joined(&mut self, sequence: TokenSequence) -> bool {

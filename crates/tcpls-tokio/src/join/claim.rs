@@ -80,3 +80,37 @@ impl Drop for Claim {
 
 /// Tokens of a session, all in all (reading A-5).
 const ALL_TOKENS: u32 = 255;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tcpls_core::wire::{ConnectionId, RecordSequence, Role};
+    use tcpls_core::{ConnectionStart, Session, SessionConfig};
+
+    use super::*;
+
+    /// a token that was not spent is there for who waits for one.
+    #[tokio::test]
+    async fn a_token_that_comes_back_goes_to_the_next() {
+        let now = crate::clock::now();
+        let mut core = Session::new(Role::Client, SessionConfig::new(), now);
+        core.handle_early_token(Token::from_bytes([1; 32]));
+        let start = ConnectionStart {
+            id: ConnectionId::FIRST,
+            first_sent: RecordSequence::ZERO,
+            first_received: RecordSequence::ZERO,
+            record_sizes: [0; 2],
+        };
+        core.add_connection(start, now);
+        let shared = Arc::new(Shared::new(core));
+        let first = Claim::wait(&shared).await.unwrap();
+        let other = Arc::clone(&shared);
+        let waiting = tokio::spawn(async move { Claim::wait(&other).await });
+        tokio::task::yield_now().await;
+        let sequence = first.sequence;
+        drop(first);
+        let next = tokio::time::timeout(Duration::from_secs(1), waiting).await;
+        assert_eq!(next.unwrap().unwrap().unwrap().sequence, sequence);
+    }
+}
