@@ -31,6 +31,8 @@ pub(crate) struct Liveness {
     clear_until: Instant,
     /// When TCP was last seen to have nothing left of what it was given.
     delivered: Instant,
+    /// Since when the peer's TCP has room for nothing, as far as was observed.
+    blocked: Option<Instant>,
     /// Bytes given out since the last observation.
     given: u64,
     health: Health,
@@ -85,6 +87,7 @@ impl Liveness {
             observed: None,
             clear_until: now,
             delivered: now,
+            blocked: None,
             given: 0,
             health: Health::Well,
             check: Check::None,
@@ -121,6 +124,11 @@ impl Liveness {
             self.delivered = now;
         }
         self.observed = Some(now);
+        if info.in_flight == 0 && info.unsent > 0 {
+            self.blocked.get_or_insert(now);
+        } else {
+            self.blocked = None;
+        }
         if info.in_flight == 0 {
             self.clear_until = now;
             self.check = if info.unsent == 0 {
@@ -222,7 +230,9 @@ impl Liveness {
     pub(crate) fn view(&self) -> PathView {
         let mut info = self.info.unwrap_or_default();
         info.unsent += self.given;
-        PathView::new(info)
+        let blocked = self.observed.zip(self.blocked);
+        let blocked = blocked.map(|(observed, since)| observed.saturating_duration_since(since));
+        PathView::new(info).with_blocked(blocked.unwrap_or_default())
     }
 
     fn patience(&self, load: Load) -> Duration {

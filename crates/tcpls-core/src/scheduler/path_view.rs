@@ -9,17 +9,29 @@ use crate::PathInfo;
 pub struct PathView {
     info: PathInfo,
     turns: u64,
+    /// How long the peer's TCP has had room for nothing.
+    blocked: Duration,
 }
 
 impl PathView {
     /// A view on what TCP said last.
     pub fn new(info: PathInfo) -> Self {
-        Self { info, turns: 0 }
+        Self {
+            info,
+            turns: 0,
+            blocked: Duration::ZERO,
+        }
     }
 
     /// With a count of what it took in this session's rounds.
     pub(crate) fn with_turns(mut self, turns: u64) -> Self {
         self.turns = turns;
+        self
+    }
+
+    /// With the time for which nothing has gone out although something waits.
+    pub(crate) fn with_blocked(mut self, time: Duration) -> Self {
+        self.blocked = time;
         self
     }
 
@@ -36,7 +48,8 @@ impl PathView {
     /// Whether TCP could send more at once. True where it says nothing.
     pub fn has_room(&self) -> bool {
         self.info.congestion_window == 0
-            || self.info.in_flight + self.info.unsent < self.info.congestion_window
+            || self.blocked <= self.info.round_trip
+                && self.info.in_flight + self.info.unsent < self.info.congestion_window
     }
 
     /// Bytes that go out in this time at the present speed. Zero where TCP says nothing.
@@ -47,7 +60,7 @@ impl PathView {
     }
 
     /// How long until the last of `bytes` arrives that are given to this connection now. Zero where
-    /// TCP says nothing.
+    /// TCP says nothing. A peer that has had no room for a while is taken to have none for as long again.
     pub fn arrival(&self, bytes: u64) -> Duration {
         let PathInfo {
             round_trip,
@@ -64,7 +77,9 @@ impl PathView {
         let waiting = queued.saturating_sub(congestion_window);
         let micros = u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX);
         let wait = waiting.saturating_mul(micros) / congestion_window;
-        one_way.saturating_add(Duration::from_micros(wait))
+        one_way
+            .saturating_add(Duration::from_micros(wait))
+            .saturating_add(self.blocked)
     }
 }
 

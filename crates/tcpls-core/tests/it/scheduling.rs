@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tcpls_core::{
     ConnectionHandle, PathInfo, PathStatus, SessionConfig, StreamPaths,
-    scheduler::{Redundant, RoundRobin, Scheduler},
+    scheduler::{LowestRtt, Redundant, RoundRobin, Scheduler},
     testing::Solo,
     wire::{Frame, Role},
 };
@@ -239,4 +239,30 @@ fn redundant_sends_everything_everywhere() {
     }
     client.receive_on(third, &[ack(2, 0)]);
     assert_eq!(client.session.stats().bytes_unacked, 0);
+}
+
+/// R34: a connection whose peer has had no room for a while is not waited for, however near it is.
+#[test]
+fn a_blocked_connection_is_not_waited_for() {
+    for mut client in [Solo::client(), with(LowestRtt)] {
+        let slow = join(&mut client, 1);
+        let fast = client.first;
+        let stuck = PathInfo {
+            unsent: 20_000,
+            ..path(20, 125_000)
+        };
+        observe(&mut client, fast, stuck);
+        observe(&mut client, slow, path(100, 50_000));
+        let id = client.session.open_bi().unwrap();
+        client.session.send(id).write(b"a request").unwrap();
+        assert!(!client.session.wants_transmit(slow));
+        client.advance(MS * 30);
+        observe(&mut client, fast, path(20, 125_000));
+        observe(&mut client, fast, stuck);
+        assert!(!client.session.wants_transmit(slow), "there was room");
+        client.advance(MS * 100);
+        observe(&mut client, fast, stuck);
+        assert!(client.session.wants_transmit(slow));
+        assert!(!client.session.is_suspect(fast));
+    }
 }
