@@ -243,8 +243,8 @@ pub(super) fn batch(session: &Session, c: ConnectionHandle) -> usize {
 /// Plaintext enough for one large write, little enough to stay in the cache.
 const LARGE_BATCH: usize = 16 * MAX_PLAINTEXT;
 
-/// Two full records: while one is on its way into the socket, the next one is ready.
-const SMALL_BATCH: usize = 2 * MAX_PLAINTEXT;
+/// A full record.
+const SMALL_BATCH: usize = MAX_PLAINTEXT;
 
 /// What a connection may be given ahead of its time, in microseconds, while there is a choice.
-const AHEAD_MICROS: u64 = 5_000;
+const AHEAD_MICROS: u64 = 2_500;

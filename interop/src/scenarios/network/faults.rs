@@ -17,7 +17,7 @@ use crate::scenario::Scenario;
 
 /// Makes a window of more than a path and less than a path and its queue hold, so that nothing is lost but
 /// by the fault: TCP alone stalls for a round trip and a full queue, 70 ms, when a slow start ends.
-const RECEIVE_BUFFER: u64 = 500_000;
+const RECEIVE_BUFFER: u64 = 300_000;
 
 /// Bytes each way.
 const LENGTH: u64 = 24_000_000;
