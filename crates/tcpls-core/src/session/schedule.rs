@@ -136,14 +136,15 @@ fn may_take(
     if session.connections.live().len() == 1 {
         return true;
     }
-    let usable = |handle: &ConnectionHandle| {
-        let connection = session.connections.get(*handle);
-        connection
-            .and_then(Connection::rank)
-            .is_some_and(Rank::is_usable)
+    let rank_of = |handle: &ConnectionHandle| session.connections.get(*handle)?.rank();
+    let best_of = |limit: &[ConnectionHandle]| {
+        let ranks = limit.iter().filter_map(rank_of);
+        ranks.filter(|rank| rank.is_usable()).min()
     };
-    match limit.filter(|limit| limit.iter().any(usable)) {
-        Some(limit) => limit.contains(&c) && rank.is_usable() && decide(session, c, Some(limit)),
+    match limit.and_then(|limit| Some((limit, best_of(limit)?))) {
+        Some((limit, best)) => {
+            limit.contains(&c) && rank == best && decide(session, c, Some(limit))
+        }
         None => session.connections.best_rank() == Some(rank) && decide(session, c, None),
     }
 }

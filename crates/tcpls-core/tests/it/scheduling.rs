@@ -266,3 +266,19 @@ fn a_blocked_connection_is_not_waited_for() {
         assert!(!client.session.is_suspect(fast));
     }
 }
+
+/// R10: among the connections of a stream, too, one for backup carries nothing while another works.
+#[test]
+fn a_backup_of_a_stream_waits() {
+    let mut client = Solo::client();
+    let [second, third] = [1, 2].map(|id| join(&mut client, id));
+    client.session.set_path_status(third, PathStatus::Backup);
+    let id = client.session.open_bi().unwrap();
+    client.session.send(id).write(b"apart").unwrap();
+    let only = StreamPaths::Only(vec![second, third]);
+    client.session.send(id).set_paths(only).unwrap();
+    assert!(!client.session.wants_transmit(third));
+    assert!(client.session.wants_transmit(second));
+    client.session.set_path_status(second, PathStatus::Backup);
+    assert!(client.session.wants_transmit(third));
+}
