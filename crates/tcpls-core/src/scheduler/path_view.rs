@@ -45,6 +45,11 @@ impl PathView {
         self.turns
     }
 
+    /// Whether TCP says anything about the connection.
+    pub fn is_observed(&self) -> bool {
+        self.info.congestion_window > 0
+    }
+
     /// Whether TCP could send more at once. True where it says nothing.
     pub fn has_room(&self) -> bool {
         self.info.congestion_window == 0

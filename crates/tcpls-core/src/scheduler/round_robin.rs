@@ -1,6 +1,6 @@
 //! Connections in turn.
 
-use super::{Decision, Offer, Scheduler};
+use super::{Decision, Offer, PathView, Scheduler};
 
 /// How far one connection may be ahead of another, in bytes: one full record.
 const AHEAD: u64 = 16 * 1024;
@@ -12,10 +12,12 @@ pub struct RoundRobin;
 impl Scheduler for RoundRobin {
     fn decide(&self, offer: &Offer<'_>) -> Decision {
         let mine = offer.candidate.turns();
+        // Of a connection that TCP says nothing about nobody knows whether it will take its turn.
+        let takes = |other: &PathView| other.is_observed() && other.has_room();
         let behind = offer
             .others
             .iter()
-            .any(|other| other.turns().saturating_add(AHEAD) <= mine && other.has_room());
+            .any(|other| other.turns().saturating_add(AHEAD) <= mine && takes(other));
         if behind {
             Decision::Leave
         } else {
@@ -27,7 +29,7 @@ impl Scheduler for RoundRobin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{PathInfo, scheduler::PathView};
+    use crate::PathInfo;
 
     #[test]
     fn who_is_ahead_lets_the_others_catch_up_unless_they_are_full() {
@@ -51,5 +53,7 @@ mod tests {
         assert_eq!(decide(path(AHEAD, 0), path(0, 10_000)), Decision::Send);
         assert_eq!(decide(path(AHEAD, 0), path(1, 0)), Decision::Send);
         assert_eq!(decide(path(0, 0), path(AHEAD, 0)), Decision::Send);
+        let unknown = PathView::new(PathInfo::default());
+        assert_eq!(decide(path(AHEAD, 0), unknown), Decision::Send);
     }
 }
