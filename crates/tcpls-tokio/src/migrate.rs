@@ -93,15 +93,16 @@ fn carried(core: &Core, connection: ConnectionHandle) -> u64 {
     stats.bytes_sent.saturating_sub(waiting) + stats.bytes_received
 }
 
-/// Whether over two ticks the new connection carried half of what the old ones did, or there was little to
-/// carry. In the round trip or two that the old ones take to run dry, a slow start doubles it.
+/// Whether over two ticks the new connection carried a quarter of what the old ones did, or there was little
+/// to carry. In the round trips that the old ones take to run dry, a slow start makes up for the rest; and
+/// both at full speed would come as a burst.
 fn is_grown(past: &[Carried]) -> bool {
     let [.., first, _, last] = past else {
         return false;
     };
     let old = last.old.saturating_sub(first.old);
     let new = last.new.saturating_sub(first.new);
-    new * 2 >= old || old < LITTLE
+    new * 4 >= old || old < LITTLE
 }
 
 /// Bytes in a window that any path carries from the start.
@@ -130,9 +131,9 @@ mod tests {
         assert!(is_grown(&past(&[(0, 0), (0, 0)])));
         assert!(is_grown(&past(&[(4000, 0), (4000, 0)])));
         assert!(!is_grown(&past(&[(fast, 0), (fast, 0), (fast, 0)])));
-        let slow_start = [(fast, fast / 8), (fast, fast / 4), (fast, fast / 2)];
+        let slow_start = [(fast, 0), (fast, fast / 16), (fast, fast / 8)];
         assert!(!is_grown(&past(&slow_start)));
-        let grown = [(fast, fast / 4), (fast, fast / 2), (fast, fast)];
+        let grown = [(fast, fast / 8), (fast, fast / 4), (fast, fast / 2)];
         assert!(is_grown(&past(&grown)));
     }
 }
