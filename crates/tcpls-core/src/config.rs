@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::scheduler::{EarliestCompletion, Scheduler};
+use crate::{
+    Profile,
+    scheduler::{EarliestCompletion, Scheduler},
+};
 
 /// Whether [`Session::open_bi`](crate::Session::open_bi) tells the peer at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,6 +62,7 @@ pub struct SessionConfig {
     pub(crate) path_timeout: Duration,
     pub(crate) failover: Failover,
     pub(crate) scheduler: Arc<dyn Scheduler>,
+    pub(crate) profile: Profile,
 }
 
 impl Default for SessionConfig {
@@ -87,6 +91,7 @@ impl Default for SessionConfig {
             path_timeout: Duration::from_secs(5),
             failover: Failover::Resend,
             scheduler: Arc::new(EarliestCompletion),
+            profile: Profile::Extended,
         }
     }
 }
@@ -258,6 +263,12 @@ impl SessionConfig {
     /// Which connection carries what is next when several work; default [`EarliestCompletion`].
     pub fn scheduler(&mut self, scheduler: Arc<dyn Scheduler>) -> &mut Self {
         self.scheduler = scheduler;
+        self
+    }
+
+    /// Whether the session offers what the draft does not have; default [`Profile::Extended`].
+    pub fn profile(&mut self, profile: Profile) -> &mut Self {
+        self.profile = profile;
         self
     }
 }

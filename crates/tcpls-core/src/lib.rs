@@ -13,6 +13,7 @@ mod event;
 mod handle;
 mod number;
 mod path;
+mod profile;
 mod range_set;
 pub mod scheduler;
 mod sent;
@@ -36,6 +37,7 @@ pub use error::{
 pub use event::Event;
 pub use handle::ConnectionHandle;
 pub use path::{PathInfo, PathStatus, StreamPaths};
+pub use profile::Profile;
 pub use session::Session;
 pub use stats::{ConnectionStats, FrameCounts, SessionStats, StreamStats};
 pub use stream::{RecvStream, SendStream};

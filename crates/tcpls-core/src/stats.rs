@@ -23,6 +23,8 @@ pub struct FrameCounts {
     pub remove_address: u64,
     /// Stream Change frames.
     pub stream_change: u64,
+    /// Frames beyond the draft, of all types.
+    pub extended: u64,
 }
 
 impl FrameCounts {
@@ -37,6 +39,7 @@ impl FrameCounts {
             Frame::NewAddress(_) => &mut self.new_address,
             Frame::RemoveAddress(_) => &mut self.remove_address,
             Frame::StreamChange(_) => &mut self.stream_change,
+            Frame::Extended(_) => &mut self.extended,
         };
         *counter += 1;
     }
@@ -51,6 +54,7 @@ impl FrameCounts {
         self.new_address += other.new_address;
         self.remove_address += other.remove_address;
         self.stream_change += other.stream_change;
+        self.extended += other.extended;
     }
 }
 

@@ -18,7 +18,7 @@ use std::{
     process::ExitCode,
 };
 
-use tcpls_wire::{Fin, Frame, RecordFrames, Role, StreamFrame, cursor::BackReader};
+use tcpls_wire::{Fin, Frame, FrameSet, RecordFrames, Role, StreamFrame, cursor::BackReader};
 
 /// Data bytes that are shown of a Stream frame.
 const SHOWN: usize = 24;
@@ -76,9 +76,9 @@ fn bytes(text: &str) -> Result<Vec<u8>, String> {
 
 /// A line for the record and one for each frame, in processing order.
 fn dissect(record: &[u8]) -> Result<Vec<String>, String> {
-    let frames = RecordFrames::parse(record).map_err(|error| {
+    let frames = RecordFrames::parse(record, FrameSet::Extended).map_err(|error| {
         let mut rest = BackReader::new(record);
-        while !rest.is_empty() && Frame::take_last(&mut rest).is_ok() {}
+        while !rest.is_empty() && Frame::take_last(&mut rest, FrameSet::Extended).is_ok() {}
         format!(
             "the frame that ends with byte {} is bad: {error}",
             rest.rest().len()
@@ -106,6 +106,7 @@ fn describe(frame: &Frame<'_>) -> String {
     match frame {
         Frame::Padding(run) => format!("Padding           {} frames", run.length),
         Frame::Ping => "Ping".into(),
+        Frame::Extended(frame) => format!("{:#04x}              {frame:?}", frame.frame_type()),
         Frame::Stream(frame) => describe_stream(frame),
         Frame::Ack(frame) => format!(
             "ACK               connection {}, records up to {}",

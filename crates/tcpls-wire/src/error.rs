@@ -18,6 +18,12 @@ pub enum DecodeError {
     /// The frame type is not one of draft table 2; without a length it cannot be skipped.
     #[error("unknown frame type {0:#04x}")]
     UnknownFrameType(u8),
+    /// The value of a frame beyond the draft is longer than its type has.
+    #[error("the value of a frame of type {0:#04x} has the wrong length")]
+    ExtendedFrameLength(u8),
+    /// A session ends with a code of nobody's.
+    #[error("unknown close code space {0}")]
+    UnknownCloseSpace(u8),
     /// The version byte of a New Address frame is neither 4 nor 6, so the address size is unknown.
     #[error("unknown address version {0}")]
     UnknownAddressVersion(u8),
@@ -42,6 +48,8 @@ impl DecodeError {
             Self::Truncated
             | Self::TrailingBytes
             | Self::UnknownFrameType(_)
+            | Self::ExtendedFrameLength(_)
+            | Self::UnknownCloseSpace(_)
             | Self::UnknownAddressVersion(_)
             | Self::StreamOffsetOverflow => AlertDescription::DECODE_ERROR,
             Self::ReservedTokenSequence | Self::UnknownAlertLevel(_) => {
@@ -102,6 +110,9 @@ pub enum HelloError {
     /// A session parameter comes twice.
     #[error("parameter {0} comes twice")]
     DuplicateParam(ParamId),
+    /// A session parameter is missing without which a feature on offer means nothing.
+    #[error("parameter {0} is missing")]
+    MissingParam(ParamId),
     /// The value of a session parameter does not have the size of its number.
     #[error("parameter {0} has the wrong size")]
     ParamSize(ParamId),
@@ -122,7 +133,8 @@ impl HelloError {
             | Self::PreSharedKeyNotLast
             | Self::MisplacedExtension(_)
             | Self::AnswerWithoutTcpls(_)
-            | Self::DuplicateParam(_) => AlertDescription::ILLEGAL_PARAMETER,
+            | Self::DuplicateParam(_)
+            | Self::MissingParam(_) => AlertDescription::ILLEGAL_PARAMETER,
             Self::UnsolicitedExtension(_) => AlertDescription::UNSUPPORTED_EXTENSION,
         }
     }

@@ -17,7 +17,7 @@
 //!
 //! ```
 //! use tcpls_wire::{
-//!     AckFrame, ConnectionId, Fin, Frame, RecordBuilder, RecordFrames, RecordSequence, Role,
+//!     AckFrame, ConnectionId, Fin, Frame, FrameSet, RecordBuilder, RecordFrames, RecordSequence, Role,
 //!     StreamId,
 //! };
 //!
@@ -32,7 +32,7 @@
 //! let lead = builder.finish(&mut tail).unwrap_or_default();
 //! let plaintext = [lead.as_bytes(), &tail].concat();
 //!
-//! let mut frames = RecordFrames::parse(&plaintext)?.iter();
+//! let mut frames = RecordFrames::parse(&plaintext, FrameSet::Draft)?.iter();
 //! assert_eq!(frames.next(), Some(ack));
 //! assert!(matches!(frames.next(), Some(Frame::Stream(frame)) if frame.data == b"hello"));
 //! assert_eq!(frames.next(), None);
@@ -69,14 +69,17 @@ pub use alert::{Alert, AlertDescription, AlertLevel};
 pub use error::{DecodeError, EncodeError, HelloError, RewriteError};
 pub use extension::{Extension, ExtensionCodePoints, ExtensionCodec, ExtensionType, TokenForm};
 pub use frame::{
-    AckFrame, ConnectionResetFrame, Fin, Frame, NewAddressFrame, NewTokenFrame, PaddingRun,
-    RemoveAddressFrame, StreamChangeFrame, StreamFrame,
+    AckFrame, CloseSpace, ConnectionCloseFrame, ConnectionPriorityFrame, ConnectionResetFrame,
+    ExtendedFrame, ExtendedTokenFrame, Fin, Frame, FrameSet, NewAddressFrame, NewTokenFrame,
+    ObservedAddressFrame, PaddingRun, PriorityFlags, RemoveAddressFrame, ResetStreamFrame,
+    SessionCloseFrame, StopSendingFrame, StreamChangeFrame, StreamDataBlockedFrame,
+    StreamDataLimitFrame, StreamFrame, UnknownFrame,
 };
 pub use hello::{
     ClientHello, ClientOffer, EncryptedExtensions, Offered, ServerAnswer, ServerHello, Tcpls,
     insert_extensions, strip_extensions,
 };
 pub use id::{AddressId, ConnectionId, RecordSequence, Role, StreamId, TokenSequence};
-pub use params::{ParamId, Params};
+pub use params::{Features, ParamId, Params, SessionParams};
 pub use record::{PushError, RecordBuilder, RecordFrames};
 pub use token::{Token, TokenRef};

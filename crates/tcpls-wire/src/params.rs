@@ -1,7 +1,11 @@
 //! The content of `tcpls_params`: a list of session parameters (the project's own extension).
 
+mod session;
+
 use alloc::vec::Vec;
 use core::fmt;
+
+pub use session::{Features, SessionParams};
 
 use crate::{DecodeError, HelloError, RewriteError, cursor::Reader, unique::first_duplicate};
 

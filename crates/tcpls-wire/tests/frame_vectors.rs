@@ -11,7 +11,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use common::hex;
 use tcpls_wire::{
-    AckFrame, AddressId, ConnectionId, ConnectionResetFrame, DecodeError, Fin, Frame,
+    AckFrame, AddressId, ConnectionId, ConnectionResetFrame, DecodeError, Fin, Frame, FrameSet,
     NewAddressFrame, NewTokenFrame, PaddingRun, RecordFrames, RecordSequence, RemoveAddressFrame,
     StreamChangeFrame, StreamFrame, StreamId, TokenRef, TokenSequence,
 };
@@ -24,7 +24,10 @@ fn both_ways(frame: Frame<'_>, bytes: &str) {
     frame.encode(&mut encoded).unwrap();
     assert_eq!(encoded, bytes);
     assert_eq!(frame.encoded_len(), bytes.len());
-    let decoded: Vec<_> = RecordFrames::parse(&bytes).unwrap().iter().collect();
+    let decoded: Vec<_> = RecordFrames::parse(&bytes, FrameSet::Draft)
+        .unwrap()
+        .iter()
+        .collect();
     assert_eq!(decoded, [frame]);
 }
 
@@ -144,7 +147,10 @@ fn stream_change_has_the_order_of_version_04() {
 #[test]
 fn record_is_read_from_its_end() {
     let record = hex("616263 0003 0000000000000000 00000000 02  0000000000000007 00000000 04");
-    let frames: Vec<_> = RecordFrames::parse(&record).unwrap().iter().collect();
+    let frames: Vec<_> = RecordFrames::parse(&record, FrameSet::Draft)
+        .unwrap()
+        .iter()
+        .collect();
     assert_eq!(frames, [ack(0, 7), stream(0, 0, Fin::More, b"abc")]);
 }
 
@@ -164,7 +170,7 @@ fn bad_frame_rejects_the_whole_record() {
         ),
     ] {
         assert_eq!(
-            RecordFrames::parse(&hex(record)).unwrap_err(),
+            RecordFrames::parse(&hex(record), FrameSet::Draft).unwrap_err(),
             error,
             "{record}"
         );

@@ -10,13 +10,16 @@ mod common;
 use common::hex;
 use tcpls_wire::{
     AckFrame, AlertDescription, ConnectionId, ConnectionResetFrame, DecodeError, EncodeError, Fin,
-    Frame, PaddingRun, PushError, RecordBuilder, RecordFrames, RecordSequence, RemoveAddressFrame,
-    StreamChangeFrame, StreamFrame, StreamId,
+    Frame, FrameSet, PaddingRun, PushError, RecordBuilder, RecordFrames, RecordSequence,
+    RemoveAddressFrame, StreamChangeFrame, StreamFrame, StreamId,
     frame::{MAX_PLAINTEXT, STREAM_OVERHEAD},
 };
 
 fn parse(plaintext: &[u8]) -> Vec<Frame<'_>> {
-    RecordFrames::parse(plaintext).unwrap().iter().collect()
+    RecordFrames::parse(plaintext, FrameSet::Draft)
+        .unwrap()
+        .iter()
+        .collect()
 }
 
 fn stream(id: u32, offset: u64, fin: Fin, data: &[u8]) -> Frame<'_> {
@@ -60,7 +63,7 @@ fn finish(builder: &mut RecordBuilder<&[u8]>) -> Vec<u8> {
 /// a record without frames is legal, and asks for no acknowledgment.
 #[test]
 fn empty_record_has_no_frames() {
-    let record = RecordFrames::parse(&[]).unwrap();
+    let record = RecordFrames::parse(&[], FrameSet::Draft).unwrap();
     assert!(record.is_empty());
     assert!(!record.is_ack_eliciting());
     assert_eq!(record.iter().count(), 0);
@@ -102,7 +105,7 @@ fn zeros_inside_a_frame_are_its_own() {
 #[test]
 fn record_may_hold_one_frame_per_byte() {
     let record = vec![1; MAX_PLAINTEXT];
-    let frames = RecordFrames::parse(&record).unwrap();
+    let frames = RecordFrames::parse(&record, FrameSet::Draft).unwrap();
     assert_eq!(frames.iter().count(), MAX_PLAINTEXT);
     assert!(frames.iter().all(|frame| frame == Frame::Ping));
 }
@@ -110,7 +113,7 @@ fn record_may_hold_one_frame_per_byte() {
 /// 16384 bytes are the most that a record holds.
 #[test]
 fn record_is_bounded_by_tls() {
-    let error = RecordFrames::parse(&vec![0; MAX_PLAINTEXT + 1]).unwrap_err();
+    let error = RecordFrames::parse(&vec![0; MAX_PLAINTEXT + 1], FrameSet::Draft).unwrap_err();
     assert_eq!(error, DecodeError::RecordTooLong);
     assert_eq!(error.alert(), AlertDescription::RECORD_OVERFLOW);
     let data = vec![b'x'; MAX_PLAINTEXT - STREAM_OVERHEAD];
@@ -134,7 +137,7 @@ fn stream_data_ends_within_the_offset_space() {
     assert_eq!(frame.end(), u64::MAX);
     let beyond = hex("6162 0002 fffffffffffffffe 00000000 03");
     assert_eq!(
-        RecordFrames::parse(&beyond).unwrap_err(),
+        RecordFrames::parse(&beyond, FrameSet::Draft).unwrap_err(),
         DecodeError::StreamOffsetOverflow
     );
 }
@@ -143,7 +146,7 @@ fn stream_data_ends_within_the_offset_space() {
 #[test]
 fn token_of_sequence_zero_is_refused() {
     let record = [&[9; 32][..], &hex("00 05")].concat();
-    let error = RecordFrames::parse(&record).unwrap_err();
+    let error = RecordFrames::parse(&record, FrameSet::Draft).unwrap_err();
     assert_eq!(error, DecodeError::ReservedTokenSequence);
     assert_eq!(error.alert(), AlertDescription::ILLEGAL_PARAMETER);
 }
@@ -157,7 +160,7 @@ fn records_do_not_show_what_they_carry() {
         &hex("02 05"),
     ];
     let record = record.concat();
-    let frames = RecordFrames::parse(&record).unwrap();
+    let frames = RecordFrames::parse(&record, FrameSet::Draft).unwrap();
     let mut builder = RecordBuilder::new(100);
     for frame in frames {
         if let Frame::Stream(frame) = frame {
@@ -191,7 +194,7 @@ fn frame_does_not_span_records() {
     ] {
         let whole = hex(whole);
         for missing in 1..whole.len() {
-            let error = RecordFrames::parse(&whole[missing..]).unwrap_err();
+            let error = RecordFrames::parse(&whole[missing..], FrameSet::Draft).unwrap_err();
             assert_eq!(
                 error,
                 DecodeError::Truncated,
@@ -207,7 +210,7 @@ fn frame_does_not_span_records() {
 fn unknown_types_reject_the_record() {
     for kind in 0x0a..=0xff {
         let record = [&hex("0000000000000007 00000000 04")[..], &[kind], &[1]].concat();
-        let error = RecordFrames::parse(&record).unwrap_err();
+        let error = RecordFrames::parse(&record, FrameSet::Draft).unwrap_err();
         assert_eq!(error, DecodeError::UnknownFrameType(kind));
         assert_eq!(error.alert(), AlertDescription::DECODE_ERROR);
     }
@@ -233,7 +236,7 @@ fn only_padding_and_ack_elicit_no_acknowledgment() {
         ),
     ] {
         let bytes = hex(record);
-        let frames = RecordFrames::parse(&bytes).unwrap();
+        let frames = RecordFrames::parse(&bytes, FrameSet::Draft).unwrap();
         assert_eq!(frames.is_ack_eliciting(), elicits, "{record}");
     }
 }

@@ -6,6 +6,7 @@ mod control;
 mod doubt;
 mod duplicate;
 mod edges;
+mod extended;
 mod failover;
 mod keys;
 mod liveness;
@@ -35,10 +36,11 @@ use crate::{
     crypto::{self, SealError},
     event::EventQueue,
     number::offset,
+    profile::Terms,
     stream::Streams,
     wire::{
-        AddressId, ConnectionId, RecordBuilder, Role, StreamId, Token, TokenSequence,
-        frame::MAX_PLAINTEXT,
+        AddressId, ConnectionId, Features, RecordBuilder, Role, SessionParams, StreamId, Token,
+        TokenSequence, frame::MAX_PLAINTEXT,
     },
 };
 
@@ -63,6 +65,7 @@ use crate::{
 pub struct Session {
     role: Role,
     config: SessionConfig,
+    terms: Terms,
     lifecycle: Lifecycle,
     orphaned: Option<Orphaned>,
     streams: Streams,
@@ -93,6 +96,7 @@ impl Session {
     pub fn new(role: Role, config: SessionConfig, now: Instant) -> Self {
         Self {
             role,
+            terms: Terms::default(),
             lifecycle: Lifecycle::Open,
             orphaned: None,
             streams: Streams::new(role, &config),
@@ -137,6 +141,12 @@ impl Session {
             .for_each_live(|connection| connection.turns = 0);
         close::on_connection_added(self, handle);
         handle
+    }
+
+    /// In: what the peer said in `tcpls_params`, before the first connection is added. Without it, or
+    /// with none on either side, the session follows the draft alone.
+    pub fn handle_params(&mut self, peer: Option<SessionParams>) {
+        extended::on_params(self, peer);
     }
 
     /// In: the token that the server's `EncryptedExtensions` carried, which has sequence 1 (draft
@@ -363,6 +373,16 @@ impl Session {
     /// Out: whether `poll_transmit` has something for this connection.
     pub fn wants_transmit(&self, c: ConnectionHandle) -> bool {
         transmit::wants(self, c)
+    }
+
+    /// What both sides can do beyond the draft.
+    pub fn features(&self) -> Features {
+        self.terms.features()
+    }
+
+    /// What the peer said about itself; `None` with a peer that speaks the draft alone.
+    pub fn peer_params(&self) -> Option<&SessionParams> {
+        self.terms.peer()
     }
 
     /// Which side of the session this is.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Session, close, failover, keys};
+use super::{Session, close, extended, failover, keys};
 use crate::{
     CloseReason, ConnectionFailure, ConnectionHandle, Event, FrameCounts, Limit, PeerMisbehaved,
     connection::{Connection, Content, Elicits, Heard, Ping},
@@ -93,7 +93,8 @@ fn frames(
     payload: &Bytes,
     now: Instant,
 ) -> Result<Elicits, CloseReason> {
-    let frames = RecordFrames::parse(payload).map_err(PeerMisbehaved::from)?;
+    let frames =
+        RecordFrames::parse(payload, session.terms.frames()).map_err(PeerMisbehaved::from)?;
     let mut elicits = match session.connections.live().len() {
         _ if !frames.is_ack_eliciting() => Elicits::Nothing,
         1 => Elicits::Soon,
@@ -164,7 +165,8 @@ fn is_urgent(frame: &Frame<'_>) -> bool {
         | Frame::NewToken(_)
         | Frame::NewAddress(_)
         | Frame::RemoveAddress(_)
-        | Frame::StreamChange(_) => false,
+        | Frame::StreamChange(_)
+        | Frame::Extended(_) => false,
     }
 }
 
@@ -193,6 +195,7 @@ fn apply(
                 .on_remove_address(frame.id, &mut session.events);
             Ok(())
         }
+        Frame::Extended(frame) => extended::apply(session, frame),
     }
 }
 

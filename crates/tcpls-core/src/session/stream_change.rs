@@ -55,7 +55,8 @@ impl Expected {
             | Frame::NewToken(_)
             | Frame::ConnectionReset(_)
             | Frame::NewAddress(_)
-            | Frame::RemoveAddress(_) => {}
+            | Frame::RemoveAddress(_)
+            | Frame::Extended(_) => {}
         }
     }
 }

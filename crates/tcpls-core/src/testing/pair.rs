@@ -82,10 +82,15 @@ impl Pair {
             client: keys(),
             server: keys(),
         };
-        let host = |role, config| Host::new(Session::new(role, config, clock.now()), BATCH);
+        let host = |role, config: SessionConfig, peer| {
+            let mut session = Session::new(role, config, clock.now());
+            session.handle_params(peer);
+            Host::new(session, BATCH)
+        };
+        let (client, server) = (config.client.params(), config.server.params());
         let mut pair = Self {
-            client: host(Role::Client, config.client),
-            server: host(Role::Server, config.server),
+            client: host(Role::Client, config.client, server),
+            server: host(Role::Server, config.server, client),
             clock,
             wires: Vec::new(),
             keys,

@@ -7,7 +7,10 @@ use crate::{
     ConnectionHandle, ConnectionStart, Event, OpenedRecord, Session, SessionConfig, Transmit,
     TransmitState,
     crypto::ContentType,
-    wire::{ConnectionId, Frame, PaddingRun, RecordFrames, RecordSequence, Role},
+    wire::{
+        ConnectionId, Frame, FrameSet, PaddingRun, RecordFrames, RecordSequence, Role,
+        SessionParams,
+    },
 };
 
 /// A session that is handed records of the test's making, and what it answers.
@@ -34,10 +37,17 @@ pub struct Sent {
 }
 
 impl Solo {
-    /// A session with its first connection, both directions at record 0.
+    /// A session with its first connection, both directions at record 0, whose peer speaks the draft
+    /// alone.
     pub fn new(role: Role, config: SessionConfig) -> Self {
+        Self::with_params(role, config, None)
+    }
+
+    /// The same with a peer that said this about itself.
+    pub fn with_params(role: Role, config: SessionConfig, peer: Option<SessionParams>) -> Self {
         let clock = Clock::new();
         let mut session = Session::new(role, config, clock.now());
+        session.handle_params(peer);
         let first = session.add_connection(start(ConnectionId::FIRST), clock.now());
         Self {
             session,
@@ -148,7 +158,7 @@ impl Solo {
 impl Sent {
     /// The frames, in the order in which a peer applies them.
     pub fn frames(&self) -> Vec<Frame<'_>> {
-        RecordFrames::parse(&self.plaintext)
+        RecordFrames::parse(&self.plaintext, FrameSet::Extended)
             .expect("the session sent nonsense")
             .iter()
             .collect()

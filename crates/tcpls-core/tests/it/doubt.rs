@@ -57,7 +57,9 @@ fn next_offsets(client: &mut Solo, connection: ConnectionHandle) -> Option<Vec<u
     let _more = client.session.poll_transmit(connection, 1, now, &mut out);
     let record = out.records.first()?;
     let plaintext = [&record.lead, record.tail(&out.tails)].concat();
-    let frames = tcpls_core::wire::RecordFrames::parse(&plaintext).unwrap();
+    let frames =
+        tcpls_core::wire::RecordFrames::parse(&plaintext, tcpls_core::wire::FrameSet::Draft)
+            .unwrap();
     let offsets = frames.iter().filter_map(|frame| match frame {
         Frame::Stream(frame) => Some(frame.offset),
         _ => None,

@@ -28,7 +28,7 @@ fn client_with_streams(count: u32) -> (Solo, Vec<StreamId>) {
 fn lengths(frames: &[Frame<'_>]) -> Vec<(u32, usize)> {
     let length = |frame: &Frame<'_>| match frame {
         Frame::Stream(frame) => Some((frame.stream.as_u32() / 2, frame.data.len())),
-        Frame::StreamChange(_) => None,
+        Frame::StreamChange(_) | Frame::Extended(_) => None,
         other => panic!("{other:?}"),
     };
     frames.iter().filter_map(length).collect()

@@ -34,29 +34,39 @@ impl NewAddressFrame {
 
     pub(super) fn take_fields(record: &mut BackReader<'_>) -> Result<Self, DecodeError> {
         let id = AddressId::from_wire(record.u8()?);
-        let address = match record.u8()? {
-            VERSION_4 => IpAddr::V4(Ipv4Addr::from(*record.array::<4>()?)),
-            VERSION_6 => IpAddr::V6(Ipv6Addr::from(*record.array::<16>()?)),
-            unknown => return Err(DecodeError::UnknownAddressVersion(unknown)),
-        };
-        let port = record.u16()?;
+        let (address, port) = take_address(record)?;
         Ok(Self { id, address, port })
     }
 
     pub(super) fn encode(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.port.to_be_bytes());
-        match self.address {
-            IpAddr::V4(address) => {
-                out.extend_from_slice(&address.octets());
-                out.push(VERSION_4);
-            }
-            IpAddr::V6(address) => {
-                out.extend_from_slice(&address.octets());
-                out.push(VERSION_6);
-            }
-        }
+        encode_address(self.address, self.port, out);
         out.push(self.id.as_u8());
         out.push(frame_type::NEW_ADDRESS);
+    }
+}
+
+/// Reads `Port:2 Address:4|16 Version:1`.
+pub(super) fn take_address(record: &mut BackReader<'_>) -> Result<(IpAddr, u16), DecodeError> {
+    let address = match record.u8()? {
+        VERSION_4 => IpAddr::V4(Ipv4Addr::from(*record.array::<4>()?)),
+        VERSION_6 => IpAddr::V6(Ipv6Addr::from(*record.array::<16>()?)),
+        unknown => return Err(DecodeError::UnknownAddressVersion(unknown)),
+    };
+    Ok((address, record.u16()?))
+}
+
+/// Appends `Port:2 Address:4|16 Version:1`.
+pub(super) fn encode_address(address: IpAddr, port: u16, out: &mut Vec<u8>) {
+    out.extend_from_slice(&port.to_be_bytes());
+    match address {
+        IpAddr::V4(address) => {
+            out.extend_from_slice(&address.octets());
+            out.push(VERSION_4);
+        }
+        IpAddr::V6(address) => {
+            out.extend_from_slice(&address.octets());
+            out.push(VERSION_6);
+        }
     }
 }
 

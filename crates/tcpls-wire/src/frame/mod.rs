@@ -6,6 +6,7 @@
 mod ack;
 mod address;
 mod connection_reset;
+mod extended;
 mod new_token;
 mod stream;
 mod stream_change;
@@ -15,6 +16,11 @@ use alloc::vec::Vec;
 pub use ack::AckFrame;
 pub use address::{NewAddressFrame, RemoveAddressFrame};
 pub use connection_reset::ConnectionResetFrame;
+pub use extended::{
+    CloseSpace, ConnectionCloseFrame, ConnectionPriorityFrame, EXTENDED_OVERHEAD, ExtendedFrame,
+    ExtendedTokenFrame, ObservedAddressFrame, PriorityFlags, ResetStreamFrame, SessionCloseFrame,
+    StopSendingFrame, StreamDataBlockedFrame, StreamDataLimitFrame, UnknownFrame, extended_type,
+};
 pub use new_token::NewTokenFrame;
 pub(crate) use stream::stream_trailer;
 pub use stream::{Fin, STREAM_OVERHEAD, StreamFrame};
@@ -27,7 +33,7 @@ pub const MAX_PLAINTEXT: usize = 16_384;
 
 /// The type bytes (draft table 2), each the last byte of its frame.
 ///
-/// 0x0a and above are not used: with a peer that speaks the draft alone they are errors.
+/// 0x0a to 0x0f are not used; for those above see [`extended_type`].
 pub mod frame_type {
     /// Padding
     pub const PADDING: u8 = 0x00;
@@ -51,6 +57,16 @@ pub mod frame_type {
     pub const STREAM_CHANGE: u8 = 0x09;
 }
 
+/// Which types of frames a record may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FrameSet {
+    /// Those of the draft; all others are errors.
+    #[default]
+    Draft,
+    /// Those that come with a length, too: both sides sent `tcpls_params`.
+    Extended,
+}
+
 /// One frame; byte shapes are those of the record, left to right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame<'a> {
@@ -72,19 +88,21 @@ pub enum Frame<'a> {
     RemoveAddress(RemoveAddressFrame),
     /// Announces what the next record on this connection carries (draft 5.2.9).
     StreamChange(StreamChangeFrame),
+    /// One beyond the draft.
+    Extended(ExtendedFrame<'a>),
 }
 
 impl<'a> Frame<'a> {
     /// Takes the last frame off `record`; a run of Padding comes as one (reading A-28).
     ///
     /// On an error the cursor stays where it was.
-    pub fn take_last(record: &mut BackReader<'a>) -> Result<Self, DecodeError> {
+    pub fn take_last(record: &mut BackReader<'a>, set: FrameSet) -> Result<Self, DecodeError> {
         let padding = record.zeros();
         if padding > 0 {
             return Ok(Self::Padding(PaddingRun { length: padding }));
         }
         let mut attempt = *record;
-        let frame = Self::take_typed(&mut attempt)?;
+        let frame = Self::take_typed(&mut attempt, set)?;
         *record = attempt;
         Ok(frame)
     }
@@ -100,7 +118,8 @@ impl<'a> Frame<'a> {
             | Self::ConnectionReset(_)
             | Self::NewAddress(_)
             | Self::RemoveAddress(_)
-            | Self::StreamChange(_) => true,
+            | Self::StreamChange(_)
+            | Self::Extended(_) => true,
         }
     }
 
@@ -116,6 +135,7 @@ impl<'a> Frame<'a> {
             Self::NewAddress(frame) => frame.encoded_len(),
             Self::RemoveAddress(_) => RemoveAddressFrame::ENCODED_LEN,
             Self::StreamChange(_) => StreamChangeFrame::ENCODED_LEN,
+            Self::Extended(frame) => frame.encoded_len(),
         }
     }
 
@@ -133,11 +153,12 @@ impl<'a> Frame<'a> {
             Self::NewAddress(frame) => frame.encode(out),
             Self::RemoveAddress(frame) => frame.encode(out),
             Self::StreamChange(frame) => frame.encode(out),
+            Self::Extended(frame) => frame.encode(out),
         }
         Ok(())
     }
 
-    fn take_typed(record: &mut BackReader<'a>) -> Result<Self, DecodeError> {
+    fn take_typed(record: &mut BackReader<'a>, set: FrameSet) -> Result<Self, DecodeError> {
         Ok(match record.u8()? {
             frame_type::PADDING => Self::Padding(PaddingRun { length: 1 }),
             frame_type::PING => Self::Ping,
@@ -154,6 +175,9 @@ impl<'a> Frame<'a> {
             }
             frame_type::STREAM_CHANGE => {
                 Self::StreamChange(StreamChangeFrame::take_fields(record)?)
+            }
+            extended if set == FrameSet::Extended => {
+                Self::Extended(ExtendedFrame::take_fields(extended, record)?)
             }
             unknown => return Err(DecodeError::UnknownFrameType(unknown)),
         })

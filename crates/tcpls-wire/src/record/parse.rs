@@ -2,7 +2,7 @@
 
 use core::{fmt, iter::FusedIterator};
 
-use crate::{DecodeError, Frame, cursor::BackReader, frame::MAX_PLAINTEXT};
+use crate::{DecodeError, Frame, FrameSet, cursor::BackReader, frame::MAX_PLAINTEXT};
 
 /// The frames of one record, all of them valid.
 ///
@@ -12,6 +12,7 @@ use crate::{DecodeError, Frame, cursor::BackReader, frame::MAX_PLAINTEXT};
 #[derive(Clone, Copy)]
 pub struct RecordFrames<'a> {
     plaintext: &'a [u8],
+    set: FrameSet,
     ack_eliciting: bool,
 }
 
@@ -20,17 +21,18 @@ impl<'a> RecordFrames<'a> {
     /// padding and the type byte.
     ///
     /// At most 16384 bytes; none at all is a record without frames (reading A-29).
-    pub fn parse(plaintext: &'a [u8]) -> Result<Self, DecodeError> {
+    pub fn parse(plaintext: &'a [u8], set: FrameSet) -> Result<Self, DecodeError> {
         if plaintext.len() > MAX_PLAINTEXT {
             return Err(DecodeError::RecordTooLong);
         }
         let mut record = BackReader::new(plaintext);
         let mut ack_eliciting = false;
         while !record.is_empty() {
-            ack_eliciting |= Frame::take_last(&mut record)?.is_ack_eliciting();
+            ack_eliciting |= Frame::take_last(&mut record, set)?.is_ack_eliciting();
         }
         Ok(Self {
             plaintext,
+            set,
             ack_eliciting,
         })
     }
@@ -49,6 +51,7 @@ impl<'a> RecordFrames<'a> {
     pub fn iter(&self) -> Frames<'a> {
         Frames {
             record: BackReader::new(self.plaintext),
+            set: self.set,
         }
     }
 }
@@ -81,6 +84,7 @@ impl fmt::Debug for RecordFrames<'_> {
 #[derive(Debug, Clone)]
 pub struct Frames<'a> {
     record: BackReader<'a>,
+    set: FrameSet,
 }
 
 impl<'a> Iterator for Frames<'a> {
@@ -91,7 +95,7 @@ impl<'a> Iterator for Frames<'a> {
             return None;
         }
         // `RecordFrames::parse` read the same bytes without an error.
-        Frame::take_last(&mut self.record).ok()
+        Frame::take_last(&mut self.record, self.set).ok()
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    Alert, DecodeError, EncodeError, Fin, Frame, PushError, RecordBuilder, RecordFrames,
+    Alert, DecodeError, EncodeError, Fin, Frame, FrameSet, PushError, RecordBuilder, RecordFrames,
     StreamFrame, StreamId, cursor::Reader, frame::MAX_PLAINTEXT,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 ///
 /// When they do not.
 pub fn record(data: &[u8]) {
-    let Ok(frames) = RecordFrames::parse(data) else {
+    let Ok(frames) = RecordFrames::parse(data, FrameSet::Extended) else {
         return;
     };
     let mut in_wire_order: Vec<_> = frames.iter().collect();
@@ -124,7 +124,7 @@ impl<'a> Expected<'a> {
         input: &mut Reader<'a>,
         length: u8,
     ) -> Result<(), DecodeError> {
-        for frame in RecordFrames::parse(input.take(usize::from(length))?)? {
+        for frame in RecordFrames::parse(input.take(usize::from(length))?, FrameSet::Extended)? {
             let room = builder.remaining();
             match builder.push_control(&frame) {
                 Ok(()) => {
@@ -148,14 +148,15 @@ impl<'a> Expected<'a> {
         let mut plaintext = builder.finish(&mut tail).unwrap_or_default().to_vec();
         let lead = plaintext.len();
         plaintext.extend_from_slice(&tail);
-        let frames = RecordFrames::parse(&plaintext);
+        let frames = RecordFrames::parse(&plaintext, FrameSet::Extended);
         assert_eq!(
             frames.map(|frames| frames.is_ack_eliciting()),
             Ok(eliciting)
         );
 
         let data = plaintext.strip_suffix(&self.control[..]);
-        let data = RecordFrames::parse(data.unwrap_or(&[0x0a])).map(|frames| frames.iter());
+        let data = RecordFrames::parse(data.unwrap_or(&[0x0a]), FrameSet::Extended)
+            .map(|frames| frames.iter());
         let mut streams = Vec::new();
         for frame in data.into_iter().flatten() {
             if let Frame::Stream(frame) = frame {

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use proptest::{array::uniform32, collection::vec as vec_of, prelude::*};
 
 use crate::{
-    AckFrame, AddressId, ConnectionId, ConnectionResetFrame, Fin, Frame, NewAddressFrame,
+    AckFrame, AddressId, ConnectionId, ConnectionResetFrame, Fin, Frame, FrameSet, NewAddressFrame,
     NewTokenFrame, PaddingRun, RecordBuilder, RecordFrames, RecordSequence, RemoveAddressFrame,
     StreamChangeFrame, StreamFrame, StreamId, TokenRef, TokenSequence, testing,
 };
@@ -18,7 +18,7 @@ proptest! {
         let record = encode(&frames);
         let mut expected: Vec<_> = frames.iter().map(OwnedFrame::borrow).collect();
         expected.reverse();
-        let read: Vec<_> = RecordFrames::parse(&record).unwrap().iter().collect();
+        let read: Vec<_> = RecordFrames::parse(&record, FrameSet::Draft).unwrap().iter().collect();
         prop_assert_eq!(read, merge_padding(&expected));
     }
 
@@ -74,7 +74,7 @@ proptest! {
         let mut tail = Vec::new();
         let lead = builder.finish(&mut tail).unwrap_or_default();
         let record = [lead, &tail].concat();
-        let mut read: Vec<_> = RecordFrames::parse(&record).unwrap().iter().collect();
+        let mut read: Vec<_> = RecordFrames::parse(&record, FrameSet::Draft).unwrap().iter().collect();
         read.reverse();
         let (mut streams, controls): (Vec<_>, Vec<_>) =
             pushed.into_iter().partition(|frame| data_of(frame).is_some());

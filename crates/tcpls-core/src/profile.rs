@@ -1,0 +1,73 @@
+//! What a session may use beyond the draft (`spec/extensions.md`).
+
+use crate::{
+    SessionConfig,
+    wire::{Features, FrameSet, SessionParams},
+};
+
+/// Whether a session offers what the draft does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// It does, and uses what the peer offers, too. A peer that speaks the draft alone sees the draft
+    /// alone, except for one TLS extension in the client's first hello.
+    #[default]
+    Extended,
+    /// It does not: not one bit beyond the draft.
+    DraftOnly,
+}
+
+/// What this library can do beyond the draft.
+const IMPLEMENTED: Features = Features::NONE;
+
+/// What was agreed on when the session began.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Terms {
+    /// What the peer said, if both sides offered parameters.
+    peer: Option<SessionParams>,
+    features: Features,
+}
+
+impl Terms {
+    /// What comes of this side's offer and the peer's.
+    pub(crate) fn new(own: Option<SessionParams>, peer: Option<SessionParams>) -> Self {
+        let Some((own, peer)) = own.zip(peer) else {
+            return Self::default();
+        };
+        Self {
+            peer: Some(peer),
+            features: own.features.shared_with(peer.features),
+        }
+    }
+
+    /// What both sides can do.
+    pub(crate) fn features(&self) -> Features {
+        self.features
+    }
+
+    /// What the peer said; `None` with a peer that speaks the draft alone.
+    pub(crate) fn peer(&self) -> Option<&SessionParams> {
+        self.peer.as_ref()
+    }
+
+    /// Which frames may come and go.
+    pub(crate) fn frames(&self) -> FrameSet {
+        match self.peer {
+            Some(_) => FrameSet::Extended,
+            None => FrameSet::Draft,
+        }
+    }
+}
+
+impl SessionConfig {
+    /// What a session with this configuration says about itself in `tcpls_params`; `None` for the
+    /// draft alone.
+    pub fn params(&self) -> Option<SessionParams> {
+        match self.profile {
+            Profile::DraftOnly => None,
+            Profile::Extended => Some(SessionParams {
+                features: IMPLEMENTED,
+                ..SessionParams::default()
+            }),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Frames beyond the draft: which part of the session each is for.
+
+use super::Session;
+use crate::{
+    CloseReason,
+    profile::Terms,
+    wire::{ExtendedFrame, SessionParams},
+};
+
+/// Takes in what the peer said about itself.
+pub(super) fn on_params(session: &mut Session, peer: Option<SessionParams>) {
+    session.terms = Terms::new(session.config.params(), peer);
+}
+
+/// Applies one frame. Those of features that were not agreed on are passed over, as if their types
+/// were not known here.
+pub(super) fn apply(_session: &mut Session, frame: &ExtendedFrame<'_>) -> Result<(), CloseReason> {
+    match frame {
+        ExtendedFrame::MaxData(_)
+        | ExtendedFrame::MaxStreamData(_)
+        | ExtendedFrame::MaxStreams(_)
+        | ExtendedFrame::DataBlocked(_)
+        | ExtendedFrame::StreamDataBlocked(_)
+        | ExtendedFrame::StreamsBlocked(_)
+        | ExtendedFrame::ResetStream(_)
+        | ExtendedFrame::StopSending(_)
+        | ExtendedFrame::StreamUni(_)
+        | ExtendedFrame::SessionClose(_)
+        | ExtendedFrame::ConnectionClose(_)
+        | ExtendedFrame::ConnectionPriority(_)
+        | ExtendedFrame::Probe(_)
+        | ExtendedFrame::ProbeReply(_)
+        | ExtendedFrame::ObservedAddress(_)
+        | ExtendedFrame::NewToken(_)
+        | ExtendedFrame::RetireToken(_)
+        | ExtendedFrame::TokenRequest(_)
+        | ExtendedFrame::Unknown(_) => Ok(()),
+    }
+}
