@@ -14,7 +14,7 @@ pub(super) fn on_params(session: &mut Session, peer: Option<SessionParams>) {
 
 /// Applies one frame. Those of features that were not agreed on are passed over, as if their types
 /// were not known here.
-pub(super) fn apply(session: &mut Session, frame: &ExtendedFrame<'_>) -> Result<(), CloseReason> {
+pub(super) fn apply(session: &Session, frame: &ExtendedFrame<'_>) -> Result<(), CloseReason> {
     if session.terms.peer().is_none() {
         return Err(CloseReason::Internal(
             "a frame was read that was not agreed on",
