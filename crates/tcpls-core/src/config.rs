@@ -46,6 +46,7 @@ pub struct SessionConfig {
     pub(crate) unread_hard_cap: usize,
     pub(crate) out_of_order_cap: usize,
     pub(crate) copy_below: usize,
+    pub(crate) receive_buffer: usize,
     pub(crate) own_streams: u32,
     pub(crate) peer_streams: u32,
     pub(crate) failed_records: u32,
@@ -75,6 +76,7 @@ impl Default for SessionConfig {
             unread_hard_cap: 64 << 20,
             out_of_order_cap: 16 << 20,
             copy_below: 2048,
+            receive_buffer: 256 << 10,
             own_streams: 256,
             peer_streams: 4096,
             failed_records: 1000,
@@ -132,9 +134,10 @@ impl SessionConfig {
     /// Unread bytes that end the session; default 64 MiB (reading A-34 a). From a quarter of it on,
     /// nothing is acknowledged, so that a peer with a bounded send buffer does not get there.
     ///
-    /// This and [`out_of_order_cap`](Self::out_of_order_cap) count bytes of streams. A piece that is
-    /// kept by reference keeps its receive buffer alive, which a hostile peer that sends one record
-    /// at a time can make some 16 times as large.
+    /// Whatever the peer sends, received bytes take at most 5/4 of the sum of this,
+    /// [`out_of_order_cap`](Self::out_of_order_cap) and twice
+    /// [`unread_soft_cap`](Self::unread_soft_cap): pieces that would keep more receive buffers alive
+    /// than the soft cap has room for are copied.
     pub fn unread_hard_cap(&mut self, bytes: usize) -> &mut Self {
         self.unread_hard_cap = bytes;
         self
@@ -148,11 +151,18 @@ impl SessionConfig {
     }
 
     /// Received pieces shorter than this are copied, longer ones refer into the received record;
-    /// default 2048 bytes. A longer piece keeps the whole receive buffer of its record alive until it
-    /// is read, so this also bounds how much memory one unread byte can hold. When much is unread, all
-    /// pieces shorter than 8 KiB are copied.
+    /// default 2048 bytes. A piece that refers keeps its whole receive buffer alive until it is read, so
+    /// only as many do as the buffers in the soft cap of unread bytes have; others are copied.
     pub fn copy_below(&mut self, bytes: usize) -> &mut Self {
         self.copy_below = bytes;
+        self
+    }
+
+    /// The largest buffer that the driver reads records into, in bytes, which one piece of it keeps
+    /// alive; default 256 KiB, at least 1. With buffers larger than this, the bounds of memory that are
+    /// given here do not hold.
+    pub fn receive_buffer(&mut self, bytes: usize) -> &mut Self {
+        self.receive_buffer = bytes.max(1);
         self
     }
 

@@ -7,6 +7,7 @@
 
 mod fate;
 mod reader;
+mod receive_buffer;
 mod writer;
 
 pub(crate) use fate::Fate;

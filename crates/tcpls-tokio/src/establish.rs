@@ -236,7 +236,7 @@ impl NewConnection<'_> {
             return Ok(None);
         };
         let reader_fate = Arc::clone(&fate);
-        let reader = Reader::new(handle, read, opener, received, reader_fate).expecting(answer);
+        let reader = Reader::new(handle, read, opener, &received, reader_fate).expecting(answer);
         spawn_held(registration, reader.run(Arc::clone(shared)));
         spawn_held(registration, writer.run(Arc::clone(shared), handle, fate));
         Ok(Some(handle))

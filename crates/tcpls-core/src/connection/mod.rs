@@ -22,6 +22,7 @@ use crate::{
     ConnectionHandle, ConnectionStats, PathStatus, SessionConfig,
     crypto::PostHandshake,
     session::{Expected, Lead},
+    stream::Stretch,
     wire::{ConnectionId, RecordSequence, Role},
 };
 
@@ -53,6 +54,8 @@ pub(crate) struct Connection {
     /// What the last record sent began with.
     pub(crate) lead: Option<Lead>,
     pub(crate) expected: Expected,
+    /// Where in its receive buffers the last record lies.
+    pub(crate) stretch: Stretch,
 }
 
 /// Whether an authentic record of the peer arrived on a connection.
@@ -152,6 +155,7 @@ impl Connection {
             stats: ConnectionStats::default(),
             lead: None,
             expected: Expected::default(),
+            stretch: Stretch::default(),
         }
     }
 

@@ -39,6 +39,9 @@ pub(super) fn record(
     connection.next_received = record.sequence.next();
     connection.stats.records_received += 1;
     connection.stats.bytes_received += offset(record.payload.len());
+    session
+        .streams
+        .begin_record(&mut connection.stretch, record.payload.len());
     if connection.heard == Heard::NotYet {
         connection.heard = Heard::Yes;
         session.events.push(Event::ConnectionEstablished(c));

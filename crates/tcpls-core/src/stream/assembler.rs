@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+use super::piece::{Holding, Piece};
 use crate::number::{length, offset};
 
 /// What one piece ahead of a gap is charged beyond its bytes, so that tiny pieces cannot hold much
@@ -12,6 +13,9 @@ const AHEAD_OVERHEAD: usize = 128;
 
 /// The most bytes that small pieces are gathered into.
 const GATHER_UP_TO: usize = 16 * 1024;
+
+/// Bytes by which gathered ones get more room at least; beyond that, by a quarter of what they have.
+const LEAST_GROWTH: usize = 64;
 
 /// Received bytes that the application has not read.
 ///
@@ -22,10 +26,10 @@ const GATHER_UP_TO: usize = 16 * 1024;
 /// and start above `received`.
 #[derive(Debug, Default)]
 pub(crate) struct Assembler {
-    ready: VecDeque<Bytes>,
+    ready: VecDeque<Piece>,
     /// Small pieces copied together; they follow what is in `ready`.
     gathered: Vec<u8>,
-    ahead: BTreeMap<u64, Bytes>,
+    ahead: BTreeMap<u64, Piece>,
     ahead_cost: usize,
     read: u64,
     received: u64,
@@ -38,8 +42,6 @@ pub(crate) struct Arrival<'a> {
     pub(crate) data: &'a [u8],
     /// The record's payload that `data` lies in.
     pub(crate) payload: &'a Bytes,
-    /// Pieces shorter than this are copied.
-    pub(crate) copy_below: usize,
 }
 
 /// What an arrival changed.
@@ -53,9 +55,9 @@ pub(crate) struct Inserted {
 
 impl Assembler {
     /// Takes in one piece of the stream.
-    pub(crate) fn insert(&mut self, arrival: Arrival<'_>) -> Inserted {
+    pub(crate) fn insert(&mut self, arrival: Arrival<'_>, holding: &mut Holding) -> Inserted {
         if arrival.offset == self.received && self.ahead.is_empty() {
-            self.append(arrival);
+            self.append(arrival, holding);
             return Inserted {
                 in_order: arrival.data.len(),
                 duplicate: 0,
@@ -63,8 +65,8 @@ impl Assembler {
         }
         let before = self.received;
         let len = arrival.data.len();
-        let kept = self.insert_ahead(arrival);
-        self.move_ready(arrival.copy_below);
+        let kept = self.insert_ahead(arrival, holding);
+        self.move_ready(holding);
         Inserted {
             in_order: length(self.received - before),
             duplicate: len - kept,
@@ -72,13 +74,13 @@ impl Assembler {
     }
 
     /// The next bytes in order, at most `max` of them; `None` when there are none.
-    pub(crate) fn read_chunk(&mut self, max: usize) -> Option<Bytes> {
+    pub(crate) fn read_chunk(&mut self, max: usize, holding: &mut Holding) -> Option<Bytes> {
         if self.ready.is_empty() && !self.gathered.is_empty() {
             self.close_gathered();
         }
         let front = self.ready.front_mut()?;
         let chunk = if front.len() <= max {
-            self.ready.pop_front()?
+            holding.release(self.ready.pop_front()?)
         } else {
             front.split_to(max)
         };
@@ -87,10 +89,10 @@ impl Assembler {
     }
 
     /// Copies the next bytes into `buffer` and returns how many.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> usize {
+    pub(crate) fn read(&mut self, buffer: &mut [u8], holding: &mut Holding) -> usize {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            let Some(chunk) = self.read_chunk(rest.len()) else {
+            let Some(chunk) = self.read_chunk(rest.len(), holding) else {
                 break;
             };
             if let Some(target) = rest.get_mut(..chunk.len()) {
@@ -102,10 +104,13 @@ impl Assembler {
     }
 
     /// Drops everything that is not read.
-    pub(crate) fn discard(&mut self) {
-        self.ready = VecDeque::new();
+    pub(crate) fn discard(&mut self, holding: &mut Holding) {
+        let ready = std::mem::take(&mut self.ready);
+        let ahead = std::mem::take(&mut self.ahead);
+        for piece in ready.into_iter().chain(ahead.into_values()) {
+            holding.release(piece);
+        }
         self.gathered = Vec::new();
-        self.ahead.clear();
         self.ahead_cost = 0;
         self.read = self.received;
     }
@@ -130,22 +135,22 @@ impl Assembler {
         self.read
     }
 
-    fn append(&mut self, arrival: Arrival<'_>) {
+    fn append(&mut self, arrival: Arrival<'_>, holding: &mut Holding) {
         if arrival.data.is_empty() {
             return;
         }
         self.received += offset(arrival.data.len());
-        if arrival.data.len() < arrival.copy_below {
+        if holding.gathers(arrival.data.len()) {
             self.gather(arrival.data);
         } else {
             self.close_gathered();
             self.ready
-                .push_back(arrival.payload.slice_ref(arrival.data));
+                .push_back(holding.take(arrival.data, arrival.payload));
         }
     }
 
     /// Puts the parts of `arrival` that are new into `ahead`; returns how many bytes that were.
-    fn insert_ahead(&mut self, arrival: Arrival<'_>) -> usize {
+    fn insert_ahead(&mut self, arrival: Arrival<'_>, holding: &mut Holding) -> usize {
         let mut kept = 0;
         let mut rest = arrival.skip_to(self.received);
         if let Some((&start, piece)) = self.ahead.range(..=rest.offset).next_back() {
@@ -159,7 +164,8 @@ impl Assembler {
             if !new.data.is_empty() {
                 kept += new.data.len();
                 self.ahead_cost += new.data.len() + AHEAD_OVERHEAD;
-                self.ahead.insert(new.offset, new.to_bytes());
+                let piece = holding.take(new.data, new.payload);
+                self.ahead.insert(new.offset, piece);
             }
             match next {
                 Some((_, end)) => rest = rest.skip_to(end),
@@ -169,7 +175,7 @@ impl Assembler {
         kept
     }
 
-    fn move_ready(&mut self, copy_below: usize) {
+    fn move_ready(&mut self, holding: &mut Holding) {
         while let Some(entry) = self
             .ahead
             .first_entry()
@@ -178,8 +184,8 @@ impl Assembler {
             let piece = entry.remove();
             self.ahead_cost -= piece.len() + AHEAD_OVERHEAD;
             self.received += offset(piece.len());
-            if piece.len() < copy_below {
-                self.gather(&piece);
+            if holding.gathers(piece.len()) {
+                self.gather(&holding.release(piece));
             } else {
                 self.close_gathered();
                 self.ready.push_back(piece);
@@ -191,13 +197,18 @@ impl Assembler {
         if self.gathered.len() + data.len() > GATHER_UP_TO {
             self.close_gathered();
         }
+        if self.gathered.capacity() - self.gathered.len() < data.len() {
+            let more = (self.gathered.len() / 4).max(LEAST_GROWTH);
+            self.gathered.reserve_exact(data.len().max(more));
+        }
         self.gathered.extend_from_slice(data);
     }
 
     fn close_gathered(&mut self) {
         if !self.gathered.is_empty() {
-            self.ready
-                .push_back(Bytes::from(std::mem::take(&mut self.gathered)));
+            let mut gathered = std::mem::take(&mut self.gathered);
+            gathered.shrink_to_fit();
+            self.ready.push_back(Piece::copied(Bytes::from(gathered)));
         }
     }
 }
@@ -219,14 +230,6 @@ impl Arrival<'_> {
         Self {
             data: self.data.get(..len).unwrap_or(self.data),
             ..self
-        }
-    }
-
-    fn to_bytes(self) -> Bytes {
-        if self.data.len() < self.copy_below {
-            Bytes::copy_from_slice(self.data)
-        } else {
-            self.payload.slice_ref(self.data)
         }
     }
 }

@@ -3,6 +3,7 @@
 mod assembler;
 mod lanes;
 mod opening;
+mod piece;
 mod ready;
 mod receiving;
 mod recv;
@@ -13,6 +14,7 @@ mod state;
 mod table;
 mod view;
 
+pub(crate) use piece::Stretch;
 use recv::RecvHalf;
 pub(crate) use send::Outgoing;
 use send::SendHalf;

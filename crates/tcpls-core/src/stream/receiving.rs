@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     assembler::Arrival,
+    piece::{Holding, Stretch},
     recv::{Found, Reader, RecvHalf},
 };
 use crate::{
@@ -11,17 +12,10 @@ use crate::{
     wire::StreamFrame,
 };
 
-/// From so many bytes on that nobody read, only pieces of at least [`LARGE_PIECE`] refer into their
-/// records: each piece keeps a whole receive buffer alive, which may hold little else that is unread.
-const HELD_FREELY: usize = 256 * 1024;
-
-/// Half a record.
-const LARGE_PIECE: usize = 8 * 1024;
-
 /// Sums over all receiving halves.
 #[derive(Debug)]
 pub(crate) struct Receiving {
-    copy_below: usize,
+    holding: Holding,
     soft_cap: usize,
     hard_cap: usize,
     ahead_cap: usize,
@@ -37,7 +31,7 @@ pub(crate) struct Receiving {
 impl Receiving {
     pub(crate) fn new(config: &SessionConfig) -> Self {
         Self {
-            copy_below: config.copy_below,
+            holding: Holding::new(config),
             soft_cap: config.unread_soft_cap,
             hard_cap: config.unread_hard_cap,
             ahead_cap: config.out_of_order_cap,
@@ -46,6 +40,11 @@ impl Receiving {
             waiting: 0,
             bytes_discarded: 0,
         }
+    }
+
+    /// A record of so many bytes came on the connection that has this stretch.
+    pub(crate) fn begin_record(&mut self, stretch: &mut Stretch, bytes: usize) {
+        self.holding.begin_record(stretch, bytes);
     }
 
     /// Takes in one Stream frame that lies in `payload`.
@@ -60,14 +59,9 @@ impl Receiving {
             offset: frame.offset,
             data: frame.data,
             payload,
-            copy_below: if self.unread + self.ahead < HELD_FREELY {
-                self.copy_below
-            } else {
-                self.copy_below.max(LARGE_PIECE)
-            },
         };
         let ahead_before = half.assembler.ahead_cost();
-        let received = half.receive(arrival, frame.fin)?;
+        let received = half.receive(arrival, frame.fin, &mut self.holding)?;
         self.unread += received.in_order;
         self.ahead = self.ahead + half.assembler.ahead_cost() - ahead_before;
         self.bytes_discarded += offset(received.discarded);
@@ -93,7 +87,7 @@ impl Receiving {
         max: usize,
     ) -> Result<Option<Bytes>, ReadError> {
         Self::begin_read(half)?;
-        match half.read_chunk(max.max(1)) {
+        match half.read_chunk(max.max(1), &mut self.holding) {
             Found::Bytes(bytes) => {
                 self.unread -= bytes.len();
                 Ok(Some(bytes))
@@ -110,7 +104,7 @@ impl Receiving {
         buffer: &mut [u8],
     ) -> Result<usize, ReadError> {
         Self::begin_read(half)?;
-        let filled = half.read(buffer);
+        let filled = half.read(buffer, &mut self.holding);
         self.unread -= filled;
         if filled == 0 && !buffer.is_empty() && !half.is_at_end() {
             return Err(self.wait(half));
@@ -124,7 +118,7 @@ impl Receiving {
         self.unread -= half.assembler.unread();
         self.ahead -= half.assembler.ahead_cost();
         self.bytes_discarded += offset(half.assembler.unread());
-        half.stop();
+        half.stop(&mut self.holding);
     }
 
     /// Whether what nobody read is below the soft cap.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     assembler::{Arrival, Assembler},
+    piece::Holding,
     state::RecvState,
 };
 use crate::{PeerMisbehaved, number::offset, wire::Fin};
@@ -57,6 +58,7 @@ impl RecvHalf {
         &mut self,
         arrival: Arrival<'_>,
         fin: Fin,
+        holding: &mut Holding,
     ) -> Result<Received, PeerMisbehaved> {
         let end = arrival.offset + offset(arrival.data.len());
         self.check_end(end, fin)?;
@@ -71,7 +73,7 @@ impl RecvHalf {
                 ..Received::default()
             });
         }
-        let inserted = self.assembler.insert(arrival);
+        let inserted = self.assembler.insert(arrival, holding);
         let complete = self.state.on_received(self.assembler.received());
         Ok(Received {
             in_order: inserted.in_order,
@@ -81,8 +83,8 @@ impl RecvHalf {
     }
 
     /// The next at most `max` bytes.
-    pub(crate) fn read_chunk(&mut self, max: usize) -> Found {
-        match self.assembler.read_chunk(max) {
+    pub(crate) fn read_chunk(&mut self, max: usize, holding: &mut Holding) -> Found {
+        match self.assembler.read_chunk(max, holding) {
             Some(bytes) => {
                 self.note_end();
                 Found::Bytes(bytes)
@@ -93,16 +95,16 @@ impl RecvHalf {
     }
 
     /// Fills `buffer` as far as there are bytes.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> usize {
-        let filled = self.assembler.read(buffer);
+    pub(crate) fn read(&mut self, buffer: &mut [u8], holding: &mut Holding) -> usize {
+        let filled = self.assembler.read(buffer, holding);
         self.note_end();
         filled
     }
 
     /// Drops what is there and what will come.
-    pub(crate) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self, holding: &mut Holding) {
         self.reader = Reader::Stopped;
-        self.assembler.discard();
+        self.assembler.discard(holding);
         self.state.on_unwanted();
     }
 

@@ -8,6 +8,7 @@ use super::{
     Activity, Stream,
     lanes::Limit,
     opening::{News, Opening},
+    piece::Stretch,
     receiving::Receiving,
     recv::{Reader, RecvHalf},
     send::{Announcement, Outgoing, SendHalf},
@@ -260,6 +261,11 @@ impl Streams {
         if let Some(stream) = self.map.get_mut(&sent.stream) {
             self.sending.on_lost(&mut stream.send, sent);
         }
+    }
+
+    /// A record of so many bytes came on the connection that has this stretch; its frames are next.
+    pub(crate) fn begin_record(&mut self, stretch: &mut Stretch, bytes: usize) {
+        self.receiving.begin_record(stretch, bytes);
     }
 
     /// Applies one Stream frame that lies in `payload`.

@@ -15,34 +15,28 @@ use tcpls_core::{ConnectionFailure, ConnectionHandle};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use super::fate::{Fate, Stage};
+use super::receive_buffer::ReceiveBuffer;
 use super::writer::failure;
 use crate::io::ReadIo;
 use crate::shared::Shared;
 
-/// Space offered to one read of a connection in use.
-const CHUNK: usize = 256 * 1024;
-/// The least space worth a read: a whole record.
-const ROOM: usize = 16 * 1024 + 5 + 256;
 /// What is read before any buffer is allocated, from a connection at rest.
 const PROBE: usize = 4 * 1024;
 /// How long a connection that is over is still read, so that it ends without a RST.
 const LINGER: Duration = Duration::from_secs(1);
 /// Received bytes after which the application gets its turn.
 const YIELD: usize = 64 * 1024;
-/// Used up buffers that a connection keeps to fill them again once nothing refers to them.
-const SPARES: usize = 4;
 /// How long a connection at rest keeps its buffers.
 const KEEP: Duration = Duration::from_millis(200);
+/// How long it takes at most until a connection at rest notices that what it received was read.
+const LONGEST_KEEP: Duration = Duration::from_secs(10);
 
 /// The read half of one connection.
 pub(crate) struct Reader {
     connection: ConnectionHandle,
     io: ReadIo,
     opener: RecordOpener,
-    /// Received bytes that are not opened yet: at most a partial record between reads.
-    buffer: BytesMut,
-    /// Buffers that are used up; what was read from them may still be referred to.
-    spares: Vec<BytesMut>,
+    buffer: ReceiveBuffer,
     opened: Vec<OpenedRecord>,
     /// At a client that joins, until the first protected record.
     answer: Option<Answer>,
@@ -56,15 +50,14 @@ impl Reader {
         connection: ConnectionHandle,
         io: ReadIo,
         opener: RecordOpener,
-        received: BytesMut,
+        received: &[u8],
         fate: Arc<Fate>,
     ) -> Self {
         Self {
             connection,
             io,
             opener,
-            buffer: received,
-            spares: Vec::new(),
+            buffer: ReceiveBuffer::beginning_with(received),
             opened: Vec::new(),
             answer: None,
             fate,
@@ -97,7 +90,7 @@ impl Reader {
     /// `None` when the session needs nothing more from this connection.
     async fn read_all(&mut self, shared: &Shared) -> Option<ReadEnd> {
         while let Some(answer) = &mut self.answer {
-            match answer.read(&mut self.buffer) {
+            match answer.read(&mut self.buffer.bytes) {
                 Ok(AnswerStage::Protected) => self.answer = None,
                 Ok(AnswerStage::Waiting | AnswerStage::Answered) => {
                     match self.fill_unless_over().await? {
@@ -119,7 +112,7 @@ impl Reader {
                 Ok(_) => {}
                 Err(error) => return Some(ReadEnd::Failed(failure(&error))),
             }
-            if self.buffer.len() >= YIELD {
+            if self.buffer.bytes.len() >= YIELD {
                 if let Err(failure) = self.open_buffered(shared) {
                     return Some(failure);
                 }
@@ -156,7 +149,7 @@ impl Reader {
         match self.io.read_now(&mut space) {
             Ok(count) => {
                 let read = space.get(..count).unwrap_or_default();
-                self.buffer.extend_from_slice(read);
+                self.buffer.bytes.extend_from_slice(read);
                 Ok(count)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
@@ -172,7 +165,7 @@ impl Reader {
     /// Opens every whole record in the buffer and hands them over under one lock.
     fn open_buffered(&mut self, shared: &Shared) -> Result<(), ReadEnd> {
         let result = loop {
-            match self.opener.open_next(&mut self.buffer) {
+            match self.opener.open_next(&mut self.buffer.bytes) {
                 Ok(Some(record)) => self.opened.push(record),
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(ReadEnd::NotOpened(error)),
@@ -188,42 +181,22 @@ impl Reader {
         result
     }
 
-    /// Sees to it that a whole record fits, in a buffer that is used again if there is one.
-    fn make_room(&mut self) {
-        if self.buffer.capacity() - self.buffer.len() >= ROOM {
-            return;
-        }
-        let free = self
-            .spares
-            .iter_mut()
-            .position(|spare| spare.try_reclaim(CHUNK));
-        let mut next = match free {
-            Some(free) => self.spares.swap_remove(free),
-            None => BytesMut::with_capacity(CHUNK),
-        };
-        next.extend_from_slice(&self.buffer);
-        let mut used = std::mem::replace(&mut self.buffer, next);
-        used.clear();
-        if self.spares.len() < SPARES {
-            self.spares.push(used);
-        }
-    }
-
     /// Reads once. A connection that has been quiet for a while holds no buffer meanwhile.
     async fn fill(&mut self) -> io::Result<usize> {
-        if self.buffer.capacity() > 0 || !self.buffer.is_empty() {
-            self.make_room();
-            if !self.buffer.is_empty() {
-                return self.io.read_buf(&mut self.buffer).await;
+        let mut keep = KEEP;
+        while self.buffer.is_there() {
+            self.buffer.make_room();
+            if !self.buffer.bytes.is_empty() {
+                return self.io.read_buf(&mut self.buffer.bytes).await;
             }
-            let read = self.io.read_buf(&mut self.buffer);
-            if let Ok(result) = tokio::time::timeout(KEEP, read).await {
+            let read = self.io.read_buf(&mut self.buffer.bytes);
+            if let Ok(result) = tokio::time::timeout(keep, read).await {
                 return result;
             }
-            self.buffer = BytesMut::new();
-            self.spares = Vec::new();
+            self.buffer.give_up();
+            keep = (keep * 2).min(LONGEST_KEEP);
         }
-        poll_fn(|cx| poll_probe(&mut self.io, &mut self.buffer, cx)).await
+        poll_fn(|cx| poll_probe(&mut self.io, &mut self.buffer.bytes, cx)).await
     }
 }
 
