@@ -15,13 +15,23 @@ pub enum Event {
     /// [`Session::accept_bi`](crate::Session::accept_bi) has at least one stream; reported again
     /// after it was found empty.
     StreamIncoming,
-    /// [`Session::open_bi`](crate::Session::open_bi) returned `Blocked` and may now succeed, or fail
+    /// The same for [`Session::accept_uni`](crate::Session::accept_uni).
+    UniStreamIncoming,
+    /// [`Session::open_bi`](crate::Session::open_bi) or
+    /// [`Session::open_uni`](crate::Session::open_uni) returned `Blocked` and may now succeed, or fail
     /// with [`OpenError::StreamLimit`](crate::OpenError::StreamLimit).
     StreamsAvailable,
     /// The stream has bytes, or its end; reported again after a read call.
     Readable(StreamId),
     /// A write on this stream returned `Blocked` and may now succeed.
     Writable(StreamId),
+    /// The peer wants no more of this stream: it was reset with the peer's code, and writes fail.
+    Stopped {
+        /// The stream.
+        stream: StreamId,
+        /// Why, in the words of the peer's application.
+        code: u32,
+    },
     /// Everything written to this stream was given out, after
     /// [`SendStream::poll_sent`](crate::SendStream::poll_sent) said that it was not.
     Sent(StreamId),

@@ -22,6 +22,9 @@ pub enum OpenError {
     /// streams instead of dropping them, or open a new session.
     #[error("streams dropped unfinished fill the limit on open streams")]
     StreamLimit,
+    /// The peer does not know of unidirectional streams.
+    #[error("the peer does not know of unidirectional streams")]
+    UnsupportedByPeer,
     /// All 2^31 stream identifiers of this side are used: open a new session.
     #[error("the stream identifiers of this side are used up")]
     IdsUsedUp,
@@ -34,6 +37,7 @@ impl From<tcpls_core::OpenError> for OpenError {
     fn from(error: tcpls_core::OpenError) -> Self {
         match error {
             tcpls_core::OpenError::StreamLimit => Self::StreamLimit,
+            tcpls_core::OpenError::UnsupportedByPeer => Self::UnsupportedByPeer,
             tcpls_core::OpenError::IdsUsedUp => Self::IdsUsedUp,
             tcpls_core::OpenError::Lost(reason) => Self::SessionLost(reason),
             tcpls_core::OpenError::Closing | tcpls_core::OpenError::Blocked => {
@@ -47,9 +51,12 @@ impl From<tcpls_core::OpenError> for OpenError {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// The stream was finished before.
+    /// The stream was finished or reset before.
     #[error("the stream was finished before")]
     ClosedStream,
+    /// The peer wants no more of the stream, and said so with this code.
+    #[error("the peer stopped the stream with code {0}")]
+    Stopped(u32),
     /// The session ended, or is closing; what was not acknowledged may or may not have arrived.
     #[error("the session is over: {0}")]
     SessionLost(SessionError),
@@ -62,6 +69,9 @@ pub enum ReadError {
     /// Reading was stopped before.
     #[error("reading this stream was stopped before")]
     ClosedStream,
+    /// The peer broke the stream off with this code: what was read is a prefix of what it wrote.
+    #[error("the peer reset the stream with code {0}")]
+    Reset(u32),
     /// The session ended before the stream did: what was read is a prefix of what the peer wrote.
     #[error("the session ended before the stream: {0}")]
     SessionLost(SessionError),
@@ -83,6 +93,9 @@ pub enum ReadToEndError {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoppedError {
+    /// The peer wants no more of the stream, and said so with this code.
+    #[error("the peer stopped the stream with code {0}")]
+    Stopped(u32),
     /// The session ended first.
     #[error("the session ended before the stream was acknowledged: {0}")]
     SessionLost(SessionError),
@@ -92,6 +105,7 @@ impl From<WriteError> for StoppedError {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::SessionLost(reason) => Self::SessionLost(reason),
+            WriteError::Stopped(code) => Self::Stopped(code),
             WriteError::ClosedStream => Self::SessionLost(SessionError::LocalClose),
         }
     }
@@ -322,7 +336,7 @@ fn kind(reason: &SessionError) -> io::ErrorKind {
 impl From<WriteError> for io::Error {
     fn from(error: WriteError) -> Self {
         let kind = match &error {
-            WriteError::ClosedStream => io::ErrorKind::BrokenPipe,
+            WriteError::ClosedStream | WriteError::Stopped(_) => io::ErrorKind::BrokenPipe,
             WriteError::SessionLost(reason) => kind(reason),
         };
         Self::new(kind, error)
@@ -333,6 +347,7 @@ impl From<ReadError> for io::Error {
     fn from(error: ReadError) -> Self {
         let kind = match &error {
             ReadError::ClosedStream => io::ErrorKind::NotConnected,
+            ReadError::Reset(_) => io::ErrorKind::ConnectionReset,
             ReadError::SessionLost(reason) => kind(reason),
         };
         Self::new(kind, error)

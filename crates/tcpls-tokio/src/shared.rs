@@ -223,9 +223,13 @@ impl State {
     /// What the application sees of a write that the state machine refused.
     pub(crate) fn write_error(&self, error: tcpls_core::WriteError) -> WriteError {
         match (error, &self.ended) {
-            (tcpls_core::WriteError::Finished | tcpls_core::WriteError::UnknownStream, _) => {
-                WriteError::ClosedStream
-            }
+            (
+                tcpls_core::WriteError::Finished
+                | tcpls_core::WriteError::Reset
+                | tcpls_core::WriteError::UnknownStream,
+                _,
+            ) => WriteError::ClosedStream,
+            (tcpls_core::WriteError::Stopped(code), _) => WriteError::Stopped(code),
             (_, Some(reason)) => WriteError::SessionLost(*reason),
             (tcpls_core::WriteError::Lost(reason), None) => WriteError::SessionLost(reason),
             (tcpls_core::WriteError::Blocked | tcpls_core::WriteError::Closing, None) => {
@@ -240,6 +244,7 @@ impl State {
             (tcpls_core::ReadError::Stopped | tcpls_core::ReadError::UnknownStream, _) => {
                 ReadError::ClosedStream
             }
+            (tcpls_core::ReadError::Reset(code), _) => ReadError::Reset(code),
             (_, Some(reason)) => ReadError::SessionLost(*reason),
             (tcpls_core::ReadError::Lost(reason), None) => ReadError::SessionLost(reason),
             (tcpls_core::ReadError::Blocked, None) => {
@@ -325,6 +330,11 @@ impl State {
             Event::Writable(id) => self.waiting.wake_stream(id, Interest::Write, wakeups),
             Event::Sent(id) => self.waiting.wake_stream(id, Interest::Sent, wakeups),
             Event::SendAcked(id) => self.waiting.wake_stream(id, Interest::Acked, wakeups),
+            Event::Stopped { stream, .. } => {
+                for interest in [Interest::Write, Interest::Sent, Interest::Acked] {
+                    self.waiting.wake_stream(stream, interest, wakeups);
+                }
+            }
             Event::ReadResumed(handle) => {
                 if let Some(slot) = self.connections.get(&handle) {
                     slot.wake_reader(wakeups);
@@ -386,7 +396,7 @@ impl State {
                 let observation = tcp.map(|tcp| (connection, tcp));
                 wakeups.observations.extend(observation);
             }
-            Event::PingAcked { .. } => {}
+            Event::PingAcked { .. } | Event::UniStreamIncoming => {}
         }
     }
 

@@ -15,6 +15,9 @@ pub enum OpenError {
     /// because with a peer that speaks the draft alone they cannot be ended (reading A-34 d).
     #[error("streams that were dropped unfinished fill the limit")]
     StreamLimit,
+    /// The peer does not know of unidirectional streams, and a bidirectional one is not the same.
+    #[error("the peer does not know of unidirectional streams")]
+    UnsupportedByPeer,
     /// All 2^31 identifiers of this side are used.
     #[error("the stream identifiers of this side are used up")]
     IdsUsedUp,
@@ -33,9 +36,16 @@ pub enum WriteError {
     /// [`Event::Writable`](crate::Event::Writable) says when to try again.
     #[error("the send buffer is full")]
     Blocked,
-    /// The stream was finished before.
+    /// The stream was finished before, or it is the peer's and has one direction.
     #[error("the stream is finished")]
     Finished,
+    /// The stream was reset here before.
+    #[error("the stream was reset")]
+    Reset,
+    /// The peer wants no more of this stream, and said so with this code. What it has not got by now
+    /// it never gets.
+    #[error("the peer stopped the stream with code {0}")]
+    Stopped(u32),
     /// The session is closing and takes no more data.
     #[error("the session is closing")]
     Closing,
@@ -50,9 +60,15 @@ pub enum WriteError {
 /// Why a stream was not finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum FinishError {
-    /// It already was.
+    /// It already was, or it is the peer's and has one direction.
     #[error("the stream is finished")]
     Finished,
+    /// The stream was reset here before.
+    #[error("the stream was reset")]
+    Reset,
+    /// The peer wants no more of this stream, and said so with this code.
+    #[error("the peer stopped the stream with code {0}")]
+    Stopped(u32),
     /// The session is closing and takes no more data.
     #[error("the session is closing")]
     Closing,
@@ -68,6 +84,8 @@ impl From<FinishError> for WriteError {
     fn from(error: FinishError) -> Self {
         match error {
             FinishError::Finished => Self::Finished,
+            FinishError::Reset => Self::Reset,
+            FinishError::Stopped(code) => Self::Stopped(code),
             FinishError::Closing => Self::Closing,
             FinishError::Lost(reason) => Self::Lost(reason),
             FinishError::UnknownStream => Self::UnknownStream,
@@ -81,6 +99,10 @@ pub enum ReadError {
     /// Nothing is there yet; [`Event::Readable`](crate::Event::Readable) says when to try again.
     #[error("nothing to read yet")]
     Blocked,
+    /// The peer broke the stream off with this code: what was not read is lost, and nothing more
+    /// comes.
+    #[error("the peer reset the stream with code {0}")]
+    Reset(u32),
     /// The application stopped reading this stream before.
     #[error("reading was stopped")]
     Stopped,
@@ -100,6 +122,13 @@ pub enum ResetError {
     /// whole (reading A-34 d).
     #[error("the peer has no way to learn of a reset")]
     UnsupportedByPeer,
+    /// There is nothing left to break off: the peer has all of it, it was reset before, or the session
+    /// is over.
+    #[error("the stream is over")]
+    Over,
+    /// There is no such stream, or it is the peer's and has one direction.
+    #[error("no such stream")]
+    UnknownStream,
 }
 
 /// Why a token was not issued, or not accepted.

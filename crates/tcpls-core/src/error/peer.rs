@@ -25,6 +25,18 @@ pub enum PeerMisbehaved {
     /// Two frames put the end of a stream at different offsets, or before data that came (reading A-3).
     #[error("the end of a stream moved")]
     EndMoved,
+    /// Data goes beyond what the peer was allowed to send on a stream.
+    #[error("a stream goes beyond its limit")]
+    StreamDataLimit,
+    /// Data goes beyond what the peer was allowed to send in the session.
+    #[error("the streams go beyond the limit of the session")]
+    SessionDataLimit,
+    /// The peer opened more streams than it was allowed to.
+    #[error("the peer opened more streams than it may")]
+    StreamsLimit,
+    /// A frame is about the direction that a unidirectional stream does not have.
+    #[error("a frame is about a direction that the stream does not have")]
+    WrongDirection,
     /// An ACK frame names a connection that the session never had (reading A-10).
     #[error("an ACK names a connection that never was")]
     AckOfUnknownConnection,
@@ -68,6 +80,10 @@ impl PeerMisbehaved {
             Self::UnopenedStream
             | Self::DataBeyondEnd
             | Self::EndMoved
+            | Self::StreamDataLimit
+            | Self::SessionDataLimit
+            | Self::StreamsLimit
+            | Self::WrongDirection
             | Self::AckOfUnknownConnection
             | Self::AckOfUnsentRecord
             | Self::TokenChanged

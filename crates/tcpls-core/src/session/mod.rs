@@ -218,7 +218,17 @@ impl Session {
         self.streams.open()
     }
 
-    /// Command: the next stream that the peer opened, in the order of identifiers.
+    /// Command: opens a unidirectional stream: this side sends, the peer receives.
+    pub fn open_uni(&mut self) -> Result<StreamId, OpenError> {
+        self.streams.open_uni()
+    }
+
+    /// Command: the next unidirectional stream that the peer opened: only its receiving half is there.
+    pub fn accept_uni(&mut self) -> Option<StreamId> {
+        None
+    }
+
+    /// Command: the next bidirectional stream that the peer opened, in the order of identifiers.
     pub fn accept_bi(&mut self) -> Option<StreamId> {
         self.streams.accept()
     }
@@ -240,7 +250,7 @@ impl Session {
         self.streams.drop_send(stream, &mut self.events);
     }
 
-    /// Command: the application gave up its handle of the receiving half: as [`RecvStream::stop`].
+    /// Command: the application gave up its handle of the receiving half: as [`RecvStream::stop_sending`].
     pub fn drop_recv(&mut self, stream: StreamId) {
         self.streams.stop(stream, &mut self.events);
     }

@@ -79,6 +79,15 @@ impl Streams {
         Ok(id)
     }
 
+    /// Opens a stream of one direction, if the peer knows of such.
+    pub(crate) fn open_uni(&self) -> Result<StreamId, OpenError> {
+        match self.phase {
+            Phase::Open => Err(OpenError::UnsupportedByPeer),
+            Phase::Closing => Err(OpenError::Closing),
+            Phase::Over(reason) => Err(OpenError::Lost(reason)),
+        }
+    }
+
     pub(crate) fn accept(&mut self) -> Option<StreamId> {
         self.opening.accept()
     }
@@ -106,6 +115,8 @@ impl Streams {
             Ok(false) | Err(WriteError::Finished | WriteError::Blocked) => {
                 Err(FinishError::Finished)
             }
+            Err(WriteError::Reset) => Err(FinishError::Reset),
+            Err(WriteError::Stopped(code)) => Err(FinishError::Stopped(code)),
             Err(WriteError::Closing) => Err(FinishError::Closing),
             Err(WriteError::Lost(reason)) => Err(FinishError::Lost(reason)),
             Err(WriteError::UnknownStream) => Err(FinishError::UnknownStream),

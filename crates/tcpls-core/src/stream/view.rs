@@ -51,10 +51,19 @@ impl<'a> SendStream<'a> {
         self.streams.finish(self.id)
     }
 
-    /// Would break the stream off; a peer that speaks the draft alone cannot be told (reading
-    /// A-34 d).
-    pub fn reset(&mut self) -> Result<(), ResetError> {
+    /// Breaks the stream off: what the peer does not have is not sent any more, and its application
+    /// gets this code. A finished stream can be broken off too, until the peer has all of it.
+    ///
+    /// A peer that speaks the draft alone cannot be told (reading A-34 d): then nothing changes, and the
+    /// error is [`ResetError::UnsupportedByPeer`].
+    pub fn reset(&mut self, _code: u32) -> Result<(), ResetError> {
         Err(ResetError::UnsupportedByPeer)
+    }
+
+    /// The code with which the peer stopped this stream, if it did;
+    /// [`Event::Stopped`](crate::Event::Stopped) tells when it does.
+    pub fn poll_stopped(&self) -> Option<u32> {
+        None
     }
 
     /// Which connections carry what is sent from now on (draft 4.1, R9). It is a wish: while none of them
@@ -117,8 +126,9 @@ impl<'a> RecvStream<'a> {
     }
 
     /// Reads no more: what is unread and what still comes is discarded and counted, so that the peer
-    /// is never held up by it.
-    pub fn stop(&mut self) {
+    /// is never held up by it. The peer is asked to send no more, with this code for its application,
+    /// unless it speaks the draft alone or has sent everything.
+    pub fn stop_sending(&mut self, _code: u32) {
         self.streams.stop(self.id, self.events);
     }
 }

@@ -75,7 +75,7 @@ fn step(solo: &mut Solo, connections: &mut Vec<crate::ConnectionHandle>, kind: u
         5 => drop(solo.session.send(stream).write(content)),
         6 => drop(solo.session.send(stream).finish()),
         7 => drop(solo.session.recv(stream).read_chunk(content.len())),
-        8 => solo.session.recv(stream).stop(),
+        8 => solo.session.recv(stream).stop_sending(3),
         9 => solo.session.drop_send(stream),
         10 => solo.advance(Duration::from_millis(u64::from(argument))),
         11 => solo.session.handle_eof(c, now),

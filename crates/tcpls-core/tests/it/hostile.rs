@@ -136,7 +136,7 @@ fn play(solo: &mut Solo, connections: &mut Vec<tcpls_core::ConnectionHandle>, tu
         }
         Op::Finish(id) => drop(solo.session.send(StreamId::from_wire(id)).finish()),
         Op::Read(id) => drop(solo.session.recv(StreamId::from_wire(id)).read_chunk(700)),
-        Op::Stop(id) => solo.session.recv(StreamId::from_wire(id)).stop(),
+        Op::Stop(id) => solo.session.recv(StreamId::from_wire(id)).stop_sending(7),
         Op::DropSend(id) => solo.session.drop_send(StreamId::from_wire(id)),
         Op::Ping => solo.session.ping(c),
         Op::Close => solo.session.close(now),

@@ -235,7 +235,7 @@ fn reset_is_refused() {
     let mut client = Solo::client();
     let id = client.session.open_bi().unwrap();
     assert_eq!(
-        client.session.send(id).reset(),
+        client.session.send(id).reset(7),
         Err(ResetError::UnsupportedByPeer)
     );
 }
@@ -281,7 +281,7 @@ fn a_stopped_stream_is_discarded() {
     server.receive(&[data(id, 0, &[0; 2000])]);
     server.receive(&[data(id, 3000, &[0; 500])]);
     assert!(!server.session.wants_read(server.first));
-    server.session.recv(id).stop();
+    server.session.recv(id).stop_sending(0);
     assert!(server.session.wants_read(server.first));
     assert_eq!(
         server.session.recv(id).read_chunk(1),

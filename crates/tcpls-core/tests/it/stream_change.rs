@@ -251,7 +251,7 @@ fn lies_change_nothing() {
         server.receive(&[end(ended, 0, b""), data(stopped, 0, b"x")]);
         assert_eq!(server.session.recv(ended).read_chunk(1), Ok(None));
         server.session.send(ended).finish().unwrap();
-        server.session.recv(stopped).stop();
+        server.session.recv(stopped).stop_sending(0);
         let (mut at, mut received) = (0, Vec::new());
         while at < bytes.len() {
             let len = random.up_to(300).min(bytes.len() - at);

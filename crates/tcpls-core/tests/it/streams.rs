@@ -380,7 +380,7 @@ fn unknown_streams_are_refused() {
             client.session.recv(id).read(&mut [0]),
             Err(ReadError::UnknownStream)
         );
-        client.session.recv(id).stop();
+        client.session.recv(id).stop_sending(0);
         client.session.drop_send(id);
     }
     assert_eq!(client.session.accept_bi(), None);
