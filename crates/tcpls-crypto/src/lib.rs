@@ -128,8 +128,8 @@ pub use exporter::{ExportError, Exporter};
 pub use fault::{NotAuthentic, OpenError, RecordFault};
 pub use handshake::{
     Answer, ClientHandshake, ConfigError, Established, FirstFlight, HandshakeError, HandshakeInfo,
-    HelloReader, JoinHello, MAX_PARAMS, Negotiated, NotTls, Offer, Options, PlainReason,
-    ReceivedHello, ServerHandshake, TicketError, TicketStore, TlsClient, TlsServer,
+    HelloReader, JoinHello, Negotiated, NotTls, Offer, Options, PlainReason, ReceivedHello,
+    ServerHandshake, TicketError, TicketStore, TlsClient, TlsServer,
 };
 pub use header::{
     ContentType, HEADER_LEN, MAX_CIPHERTEXT, MAX_PLAINTEXT, MAX_SEALED_RECORD, TAG_LEN,

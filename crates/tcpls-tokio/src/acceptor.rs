@@ -245,7 +245,7 @@ impl Hello {
         tokens.insert(token.duplicate(), TokenSequence::EARLY);
         let answer = Answer::Tcpls {
             token: Some(token.duplicate()),
-            params: None,
+            params: config.transport.session.params(),
         };
         let options = config.transport.handshake_options();
         let handshake = ServerHandshake::accept(&hello, &config.tls, answer, options)?;

@@ -84,7 +84,7 @@ impl Connector {
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let offer = Offer::Tcpls { params: None };
+        let offer = self.offer();
         // A handshake's future is large, and callers keep theirs small.
         let run = Box::pin(self.run(server_name, Transport::new(io), offer));
         self.within_limit(run).await
@@ -97,7 +97,7 @@ impl Connector {
         (tcp, options): Connection,
     ) -> Result<Connected, ConnectError> {
         let transport = Transport::new(tcp).opened_with(options);
-        let offer = Offer::Tcpls { params: None };
+        let offer = self.offer();
         Box::pin(self.run(server_name, transport, offer)).await
     }
 
@@ -113,6 +113,12 @@ impl Connector {
             plain.because(PlainReason::OfferLost);
         }
         Ok(connected)
+    }
+
+    fn offer(&self) -> Offer {
+        Offer::Tcpls {
+            params: self.config.transport.session.params(),
+        }
     }
 
     pub(crate) fn config(&self) -> &ClientConfig {

@@ -89,12 +89,7 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
     if transport.options.is_none() {
         transport.options = transport.addresses.remote.map(PathOptions::to);
     }
-    let config = side.transport().session.clone();
-    let mut core = Core::new(side.role(), config, crate::clock::now());
-    if let Some(token) = early_token(&mut established, &side) {
-        core.handle_early_token(token);
-    }
-    let shared = Arc::new(Shared::new(core));
+    let shared = Arc::new(Shared::new(core(&mut established, &side)));
     let registration = Arc::new(registry.register(&shared));
     let start = ConnectionStart {
         id: ConnectionId::FIRST,
@@ -159,6 +154,19 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
         addresses,
         joiner,
     }))
+}
+
+/// The state machine with what the handshake told it.
+fn core(established: &mut Established, side: &Side) -> Core {
+    let config = side.transport().session.clone();
+    let mut core = Core::new(side.role(), config, crate::clock::now());
+    if let Negotiated::Tcpls { params, .. } = &established.negotiated {
+        core.handle_params(*params);
+    }
+    if let Some(token) = early_token(established, side) {
+        core.handle_early_token(token);
+    }
+    core
 }
 
 /// The token of sequence 1, which both sides know from the handshake.

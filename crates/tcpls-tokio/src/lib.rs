@@ -47,6 +47,7 @@ mod path_options;
 mod path_stats;
 mod pending;
 mod plain;
+mod profile;
 mod race;
 mod recv_stream;
 mod registry;
@@ -81,9 +82,9 @@ pub use session::Session;
 pub use tcpls_core as core;
 pub use tcpls_core::crypto::{HandshakeInfo, PlainReason, provider};
 pub use tcpls_core::wire::hello::join::JoinFailure;
-pub use tcpls_core::wire::{AddressId, ConnectionId, StreamId};
+pub use tcpls_core::wire::{AddressId, ConnectionId, Features, SessionParams, StreamId};
 pub use tcpls_core::{
-    AddressError, ConnectionFailure, ConnectionStats, Failover, PathInfo, PathStatus,
+    AddressError, ConnectionFailure, ConnectionStats, Failover, PathInfo, PathStatus, Profile,
     SessionConfig, SessionStats, StreamStats, scheduler,
 };
 

@@ -362,6 +362,10 @@ impl Session {
         Path::new(shared, connection).ok_or(PathError::Lost(ConnectionFailure::Eof))
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.handle.shared
+    }
+
     fn joiner(&self) -> Result<&Joiner, PathError> {
         self.handle.joiner.as_deref().ok_or(PathError::NotClient)
     }

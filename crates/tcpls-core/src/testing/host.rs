@@ -11,6 +11,7 @@ use super::{
     link::{LinkConfig, Pipe, PipeEnd},
     nonces::{NonceSequence, Nonces},
     random::Random,
+    solo::Sent,
 };
 use crate::{
     ConnectionFailure, ConnectionHandle, Event, Session, Transmit, TransmitState,
@@ -32,6 +33,8 @@ pub struct Host {
     sockets: Vec<Socket>,
     transmit: Transmit,
     batch: usize,
+    /// The records that were given out, if anybody wants to read them.
+    kept: Option<Vec<Sent>>,
 }
 
 /// The end of one connection, in the order in which connections were made.
@@ -93,7 +96,18 @@ impl Host {
             sockets: Vec::new(),
             transmit: Transmit::new(),
             batch,
+            kept: None,
         }
+    }
+
+    /// Keeps the plaintext of every record from now on.
+    pub fn keep_records(&mut self) {
+        self.kept.get_or_insert_default();
+    }
+
+    /// Takes out the records that were kept.
+    pub fn take_records(&mut self) -> Vec<Sent> {
+        self.kept.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The handle of the connection that was made as the `index`-th, counting from 0.
@@ -172,6 +186,9 @@ impl Host {
                 .session
                 .poll_transmit(socket.handle, self.batch, now, out);
             moved |= !self.transmit.is_empty();
+            if let Some(kept) = &mut self.kept {
+                kept.extend(Sent::all(&self.transmit));
+            }
             socket.seal(&self.transmit, nonces, self.session.role());
             match state {
                 TransmitState::Idle => socket.pump = Pump::Sleeping,

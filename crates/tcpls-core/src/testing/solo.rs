@@ -128,11 +128,7 @@ impl Solo {
             let state = self
                 .session
                 .poll_transmit(c, 64 * 1024, self.clock.now(), &mut batch);
-            sent.extend(batch.records.iter().map(|record| Sent {
-                sequence: record.sequence,
-                content_type: record.content_type,
-                plaintext: [&record.lead, record.tail(&batch.tails)].concat(),
-            }));
+            sent.extend(Sent::all(&batch));
             if state != TransmitState::More {
                 return (sent, state);
             }
@@ -156,6 +152,15 @@ impl Solo {
 }
 
 impl Sent {
+    /// The records of a batch.
+    pub(super) fn all(batch: &Transmit) -> impl Iterator<Item = Self> + '_ {
+        batch.records.iter().map(|record| Self {
+            sequence: record.sequence,
+            content_type: record.content_type,
+            plaintext: [&record.lead, record.tail(&batch.tails)].concat(),
+        })
+    }
+
     /// The frames, in the order in which a peer applies them.
     pub fn frames(&self) -> Vec<Frame<'_>> {
         RecordFrames::parse(&self.plaintext, FrameSet::Extended)

@@ -16,6 +16,7 @@ mod back_pressure;
 mod close;
 mod control;
 mod doubt;
+mod draft_only;
 mod exchange;
 mod failover;
 mod hostile;

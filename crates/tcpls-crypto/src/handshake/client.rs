@@ -7,8 +7,9 @@ use bytes::BytesMut;
 use rustls::client::UnbufferedClientConnection;
 use rustls_pki_types::ServerName;
 use tcpls_wire::hello::{HandshakeMessage, HandshakeType};
-use tcpls_wire::{ExtensionCodec, Offered, ServerHello, Token};
+use tcpls_wire::{ExtensionCodec, Offered, ServerHello, SessionParams, Token};
 
+use super::Options;
 use super::client_hello::HelloWriter;
 use super::config::TlsClient;
 use super::driver::Driver;
@@ -17,7 +18,6 @@ use super::established::{Established, HandshakeInfo, Negotiated, Outcome, PlainR
 use super::exchange::Exchange;
 use super::kernel::Kernel;
 use super::scope::Scope;
-use super::{MAX_PARAMS, Options};
 use crate::header::HEADER_LEN;
 
 /// A TLS 1.3 handshake as the client, bytes in and bytes out.
@@ -35,13 +35,12 @@ pub struct ClientHandshake {
 }
 
 /// What the client asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offer {
     /// TCPLS. A server that does not know it answers with plain TLS.
     Tcpls {
-        /// A list of session parameters for `tcpls_params`; without one the session follows the
-        /// draft alone. At most [`MAX_PARAMS`] bytes.
-        params: Option<Vec<u8>>,
+        /// What goes into `tcpls_params`; without it the session follows the draft alone.
+        params: Option<SessionParams>,
     },
     /// Plain TLS 1.3: the hello has no TCPLS extension (reading A-40).
     Plain,
@@ -55,17 +54,14 @@ impl ClientHandshake {
         offer: Offer,
         options: Options,
     ) -> Result<Self, HandshakeError> {
-        let (offered, params) = match &offer {
-            Offer::Plain => (Offered::Nothing, &[][..]),
-            Offer::Tcpls { params: None } => (Offered::Tcpls, &[][..]),
+        let (offered, params) = match offer {
+            Offer::Plain => (Offered::Nothing, Vec::new()),
+            Offer::Tcpls { params: None } => (Offered::Tcpls, Vec::new()),
             Offer::Tcpls {
                 params: Some(params),
-            } => (Offered::TcplsAndParams, params.as_slice()),
+            } => (Offered::TcplsAndParams, params.encode()),
         };
-        if params.len() > MAX_PARAMS {
-            return Err(HandshakeError::ParamsTooLong(params.len()));
-        }
-        let exchange = Arc::new(Exchange::client(options.codec, offered, params));
+        let exchange = Arc::new(Exchange::client(options.codec, offered, &params));
         let connection = {
             let _scope = Scope::enter(&exchange);
             let config = Arc::clone(&client.config);
@@ -132,7 +128,7 @@ impl ClientHandshake {
         let info = HandshakeInfo::new(&connection, server_name)?;
         let negotiated = exchange.answer(|answer| Negotiated::Tcpls {
             token: answer.token.take(),
-            params: answer.params.take(),
+            params: answer.params,
         });
         let negotiated = negotiated.unwrap_or(Negotiated::Plain(match self.offer {
             Offer::Tcpls { .. } => PlainReason::NotAccepted,

@@ -51,9 +51,6 @@ pub enum HandshakeError {
     /// This end's extensions do not fit the hello.
     #[error("the TCPLS extensions do not fit the message: {0}")]
     Rewrite(#[from] RewriteError),
-    /// The session parameters to be sent are longer than [`MAX_PARAMS`](crate::MAX_PARAMS) bytes.
-    #[error("session parameters of {0} bytes are too long")]
-    ParamsTooLong(usize),
     /// The keys of the session cannot be had.
     #[error("no keys from the handshake: {0}")]
     Keys(#[from] KeyError),
@@ -124,9 +121,7 @@ impl HandshakeError {
             Self::HelloTooLong(_) => Some(AlertDescription::DECODE_ERROR),
             Self::OfferChanged => Some(AlertDescription::ILLEGAL_PARAMETER),
             Self::SplitExtensions => Some(AlertDescription::HANDSHAKE_FAILURE),
-            Self::Rewrite(_) | Self::ParamsTooLong(_) | Self::Keys(_) => {
-                Some(AlertDescription::INTERNAL_ERROR)
-            }
+            Self::Rewrite(_) | Self::Keys(_) => Some(AlertDescription::INTERNAL_ERROR),
             Self::NotTls(_)
             | Self::AlertReceived(_)
             | Self::Certificate(_)

@@ -5,7 +5,7 @@ use rustls::{CommonState, ExtractedSecrets, HandshakeKind, NamedGroup};
 use rustls_pki_types::CertificateDer;
 use tcpls_wire::hello::CipherSuite;
 use tcpls_wire::hello::join::{ExtensionOrder, SessionFacts};
-use tcpls_wire::{RecordSequence, Token};
+use tcpls_wire::{RecordSequence, SessionParams, Token};
 use zeroize::Zeroizing;
 
 use super::Options;
@@ -44,8 +44,8 @@ pub enum Negotiated {
     Tcpls {
         /// At the client, the session's first token (sequence 1), unless it was taken early.
         token: Option<Token>,
-        /// The peer's list of session parameters, not read yet; none means the draft alone.
-        params: Option<Vec<u8>>,
+        /// What the peer said in `tcpls_params`; without it the session follows the draft alone.
+        params: Option<SessionParams>,
     },
     /// Plain TLS 1.3.
     Plain(PlainReason),

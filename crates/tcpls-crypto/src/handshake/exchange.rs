@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use tcpls_wire::hello::{HandshakeMessage, HandshakeType};
 use tcpls_wire::{
     AlertDescription, ClientHello, EncryptedExtensions, Extension, ExtensionCodec, ExtensionType,
-    Offered, Role, Token, insert_extensions, strip_extensions,
+    Offered, Role, SessionParams, Token, insert_extensions, strip_extensions,
 };
 use zeroize::Zeroizing;
 
@@ -32,7 +32,7 @@ pub(crate) struct Exchange {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) token: Option<Token>,
-    pub(super) params: Option<Vec<u8>>,
+    pub(super) params: Option<SessionParams>,
 }
 
 #[derive(Default)]
@@ -168,6 +168,7 @@ impl Exchange {
             HandshakeMessage::take_first(&mut rest).ok_or(HandshakeError::SplitExtensions)?;
         let extensions = EncryptedExtensions::parse(message.bytes)?;
         let answer = extensions.tcpls_answer(&self.codec, self.offered)?;
+        let params = answer.params.map(SessionParams::decode).transpose()?;
         let points = self.codec.code_points;
         let mut stripped = Vec::with_capacity(flight.len());
         strip_extensions(
@@ -180,7 +181,7 @@ impl Exchange {
             progress.original_extensions = Some(Zeroizing::new(message.bytes.to_vec()));
             progress.answer = answer.tcpls.is_present().then(|| Answer {
                 token: answer.token,
-                params: answer.params.map(<[u8]>::to_vec),
+                params,
             });
         });
         Ok(stripped)

@@ -4,7 +4,7 @@ use core::fmt;
 
 use bytes::BytesMut;
 use tcpls_wire::{
-    Alert, AlertDescription, ClientHello, ExtensionCodec, HelloError, Offered, Token,
+    Alert, AlertDescription, ClientHello, ExtensionCodec, HelloError, Offered, SessionParams, Token,
 };
 
 use tcpls_wire::hello::{HandshakeMessage, HandshakeType};
@@ -52,7 +52,7 @@ pub struct ReceivedHello {
     message: Vec<u8>,
     version: [u8; 2],
     offered: Offered,
-    params: Option<Vec<u8>>,
+    params: Option<SessionParams>,
 }
 
 /// A `ClientHello` with `tcpls_join`. It never reaches the TLS library.
@@ -153,14 +153,16 @@ impl HelloReader {
         if !hello.supports_tls13()? {
             return Err(HandshakeError::Tls13Unsupported);
         }
-        let params = offer.params.map(<[u8]>::to_vec);
         if let Some(token) = offer.join {
             return Ok(FirstFlight::Join(JoinHello { message, token }));
         }
-        let offered = match (offer.tcpls.is_present(), &params) {
-            (false, _) => Offered::Nothing,
-            (true, None) => Offered::Tcpls,
-            (true, Some(_)) => Offered::TcplsAndParams,
+        let (offered, params) = match (offer.tcpls.is_present(), offer.params) {
+            (false, _) => (Offered::Nothing, None),
+            (true, None) => (Offered::Tcpls, None),
+            (true, Some(params)) => {
+                let params = SessionParams::decode(params)?;
+                (Offered::TcplsAndParams, Some(params))
+            }
         };
         let version = self.version;
         Ok(FirstFlight::Hello(ReceivedHello {
@@ -183,9 +185,9 @@ impl ReceivedHello {
         self.offered
     }
 
-    /// The session parameters that the client offers, not read yet.
-    pub fn params(&self) -> Option<&[u8]> {
-        self.params.as_deref()
+    /// What the client says about itself in `tcpls_params`.
+    pub fn params(&self) -> Option<SessionParams> {
+        self.params
     }
 
     /// The host name that the client wants, if it names one.

@@ -31,7 +31,7 @@ mod scope;
 mod server;
 mod transcript;
 
-use tcpls_wire::ExtensionCodec;
+use tcpls_wire::{ExtensionCodec, SessionParams};
 
 use crate::{Backend, Limits};
 
@@ -57,7 +57,4 @@ pub struct Options {
     pub limits: Option<Limits>,
 }
 
-/// The longest list of session parameters that is sent, in bytes.
-pub const MAX_PARAMS: usize = 512;
-
-const _: () = assert!(4 + 4 + 33 + 4 + MAX_PARAMS <= config::EXTENSION_ROOM);
+const _: () = assert!(4 + 4 + 33 + 4 + SessionParams::MAX_ENCODED <= config::EXTENSION_ROOM);

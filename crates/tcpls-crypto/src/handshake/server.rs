@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use rustls::server::UnbufferedServerConnection;
-use tcpls_wire::{Offered, Token};
+use tcpls_wire::{Offered, SessionParams, Token};
 
+use super::Options;
 use super::config::TlsServer;
 use super::driver::Driver;
 use super::error::HandshakeError;
@@ -14,7 +15,6 @@ use super::established::{Established, HandshakeInfo, Negotiated, Outcome, PlainR
 use super::exchange::Exchange;
 use super::hello::ReceivedHello;
 use super::kernel::Kernel;
-use super::{MAX_PARAMS, Options};
 
 /// A TLS 1.3 handshake as the server, bytes in and bytes out, from the client's hello on.
 ///
@@ -22,7 +22,7 @@ use super::{MAX_PARAMS, Options};
 pub struct ServerHandshake {
     driver: Driver<UnbufferedServerConnection>,
     server_name: Option<String>,
-    params: Option<Vec<u8>>,
+    params: Option<SessionParams>,
     outcome: Result<(), PlainReason>,
     options: Options,
 }
@@ -35,9 +35,8 @@ pub enum Answer {
     Tcpls {
         /// The session's first token, sequence 1 (draft 5.1.3).
         token: Option<Token>,
-        /// A list of session parameters; sent only to a client that sent one. At most [`MAX_PARAMS`]
-        /// bytes.
-        params: Option<Vec<u8>>,
+        /// What goes into `tcpls_params`; sent only to a client that sent it too.
+        params: Option<SessionParams>,
     },
     /// Plain TLS.
     Plain,
@@ -62,13 +61,13 @@ impl ServerHandshake {
             (Answer::Plain, Offered::Nothing) => Err(PlainReason::NotOffered),
             (Answer::Plain, _) => Err(PlainReason::NotAccepted),
         };
-        let exchange = Arc::new(exchange(hello, answer, &options)?);
+        let exchange = Arc::new(exchange(hello, answer, &options));
         let connection = UnbufferedServerConnection::new(Arc::clone(&server.config))
             .map_err(HandshakeError::from_rustls)?;
         let mut handshake = Self {
             driver: Driver::new(connection, exchange),
             server_name: hello.server_name().map(str::to_owned),
-            params: hello.params().map(<[u8]>::to_vec),
+            params: hello.params(),
             outcome,
             options,
         };
@@ -138,38 +137,19 @@ impl fmt::Debug for ServerHandshake {
 }
 
 /// What goes into the `EncryptedExtensions`.
-fn exchange(
-    hello: &ReceivedHello,
-    answer: Answer,
-    options: &Options,
-) -> Result<Exchange, HandshakeError> {
+fn exchange(hello: &ReceivedHello, answer: Answer, options: &Options) -> Exchange {
     let codec = &options.codec;
     let offered = hello.offered();
     let mut extensions = Vec::new();
     let Answer::Tcpls { token, params } = answer else {
-        return Ok(Exchange::server(
-            *codec,
-            offered,
-            hello.message(),
-            &extensions,
-        ));
+        return Exchange::server(*codec, offered, hello.message(), &extensions);
     };
-    let params = params.filter(|_| offered == Offered::TcplsAndParams);
-    if let Some(too_long) = params
-        .as_ref()
-        .map(Vec::len)
-        .filter(|len| *len > MAX_PARAMS)
-    {
-        return Err(HandshakeError::ParamsTooLong(too_long));
-    }
+    let params = params
+        .filter(|_| offered == Offered::TcplsAndParams)
+        .map(|params| params.encode());
     let token = token.map(|token| codec.token_body(token.as_token_ref()));
     extensions.push(codec.tcpls());
     extensions.extend(token.as_ref().map(|token| codec.token(token)));
     extensions.extend(params.as_ref().map(|params| codec.params(params)));
-    Ok(Exchange::server(
-        *codec,
-        offered,
-        hello.message(),
-        &extensions,
-    ))
+    Exchange::server(*codec, offered, hello.message(), &extensions)
 }

@@ -6,7 +6,7 @@ use rustls::crypto::aws_lc_rs::kx_group;
 use rustls::server::ResolvesServerCertUsingSni;
 use rustls::sign::CertifiedKey;
 use rustls::{HandshakeKind, NamedGroup};
-use tcpls_crypto::wire::Token;
+use tcpls_crypto::wire::{SessionParams, Token};
 use tcpls_crypto::{
     Answer, ClientHandshake, Negotiated, Offer, Options, TlsClient, TlsServer, provider,
 };
@@ -19,30 +19,33 @@ use crate::talk::{resumable_after, talk};
 #[test]
 fn full_handshake_negotiates_tcpls() {
     let token = Token::from_bytes([7; 32]);
+    let params = |linger| SessionParams {
+        linger: Some(linger),
+        ..SessionParams::default()
+    };
     let offer = Offer::Tcpls {
-        params: Some(b"offered".to_vec()),
+        params: Some(params(1)),
     };
     let answer = Answer::Tcpls {
         token: Some(token.duplicate()),
-        params: Some(b"answered".to_vec()),
+        params: Some(params(2)),
     };
     let (tls_client, tls_server) = (tls_client(), tls_server());
     let client = ClientHandshake::new(&tls_client, name(), offer, Options::default()).unwrap();
     let server = Server::accepting(&tls_server, answer, Options::default());
     let mut ends = shake_hands(client, server).unwrap();
-    let params = |text: &[u8]| Some(text.to_vec());
     assert_eq!(
         ends.client.negotiated,
         Negotiated::Tcpls {
             token: Some(token),
-            params: params(b"answered")
+            params: Some(params(2))
         }
     );
     assert_eq!(
         ends.server.negotiated,
         Negotiated::Tcpls {
             token: None,
-            params: params(b"offered")
+            params: Some(params(1))
         }
     );
     assert_eq!(ends.client.info.kind, HandshakeKind::Full);

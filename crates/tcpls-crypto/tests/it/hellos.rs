@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use tcpls_crypto::wire::{
-    AlertDescription, Extension, ExtensionCodec, ExtensionType, HelloError, Offered, Token,
-    insert_extensions,
+    AlertDescription, DecodeError, Extension, ExtensionCodec, ExtensionType, Features, HelloError,
+    Offered, ParamId, SessionParams, Token, insert_extensions,
 };
 use tcpls_crypto::{
     ClientHandshake, FirstFlight, HandshakeError, HelloReader, JoinHello, Offer, Options,
@@ -15,11 +15,25 @@ use tcpls_crypto::{
 
 use crate::peers::*;
 
+/// What a client says about itself here.
+pub const PARAMS: SessionParams = SessionParams {
+    max_idle: Some(7),
+    max_data: None,
+    max_stream_data: None,
+    max_streams: None,
+    ack_records: None,
+    ack_delay: None,
+    max_connections: None,
+    features: Features::IDLE,
+    max_record: None,
+    keepalive: None,
+    linger: None,
+    max_uni_streams: None,
+};
+
 /// The record with the hello of a client that offers these parameters.
-pub fn client_hello(params: &[u8]) -> Vec<u8> {
-    let offer = Offer::Tcpls {
-        params: Some(params.to_vec()),
-    };
+fn client_hello(params: Option<SessionParams>) -> Vec<u8> {
+    let offer = Offer::Tcpls { params };
     let mut client =
         ClientHandshake::new(&tls_client(), name(), offer, Options::default()).unwrap();
     let mut record = Vec::new();
@@ -65,7 +79,7 @@ fn in_records(message: &[u8], len: usize) -> Vec<u8> {
 
 /// A hello with one more extension.
 fn with_extension(kind: u16, body: &[u8]) -> Vec<u8> {
-    let record = client_hello(b"");
+    let record = client_hello(None);
     let extension = Extension {
         kind: ExtensionType::from_wire(kind),
         body,
@@ -78,17 +92,17 @@ fn with_extension(kind: u16, body: &[u8]) -> Vec<u8> {
 /// The server knows name, offer and parameters before it decides anything.
 #[test]
 fn a_hello_is_read_before_any_cryptography() {
-    let hello = received(&client_hello(b"params"));
+    let hello = received(&client_hello(Some(PARAMS)));
     assert_eq!(hello.server_name(), Some(NAME));
     assert_eq!(hello.offered(), Offered::TcplsAndParams);
-    assert_eq!(hello.params(), Some(&b"params"[..]));
+    assert_eq!(hello.params(), Some(PARAMS));
     assert!(hello.client_hello().unwrap().supports_tls13().unwrap());
 }
 
 /// Any segmentation, in records and on the stream, gives the same hello; what follows is left.
 #[test]
 fn a_hello_comes_in_any_pieces() {
-    let message = &client_hello(b"params")[5..];
+    let message = &client_hello(Some(PARAMS))[5..];
     for (record_len, chunk) in [(1, 1), (3, 2), (100, 7), (16_384, 1), (500, 100_000)] {
         let mut reader = HelloReader::new(ExtensionCodec::default());
         let mut input = BytesMut::new();
@@ -105,7 +119,7 @@ fn a_hello_comes_in_any_pieces() {
                 }
             }
         }
-        assert_eq!(hello.unwrap().params(), Some(&b"params"[..]));
+        assert_eq!(hello.unwrap().params(), Some(PARAMS));
         assert_eq!(&input[..], &[20, 3, 3, 0, 1, 1]);
     }
 }
@@ -154,6 +168,43 @@ fn misused_extensions_are_refused() {
         HelloError::DuplicateExtension(ExtensionType::from_wire(0xff65)).into()
     );
     assert_eq!(out, alert(AlertDescription::ILLEGAL_PARAMETER));
+}
+
+/// Parameters that are not what they claim to be end the handshake with their alert, an empty list is
+/// one, and in a join they do not matter.
+#[test]
+fn parameters_are_read_with_the_hello() {
+    let params = ExtensionCodec::default().code_points.params;
+    let flow_control = [0, 8, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1];
+    for (list, expected) in [
+        (&[9][..], HelloError::Decode(DecodeError::Truncated)),
+        (&[0, 1, 0, 1, 9], HelloError::ParamSize(ParamId::MAX_IDLE)),
+        (
+            &[0x7f, 1, 0, 0, 0x7f, 1, 0, 0],
+            HelloError::DuplicateParam(ParamId::from_wire(0x7f01)),
+        ),
+        (
+            &flow_control,
+            HelloError::MissingParam(ParamId::INITIAL_MAX_DATA),
+        ),
+    ] {
+        let (error, out) = refusal(&with_extension(params.as_u16(), list));
+        assert_eq!(error, expected.into());
+        assert_eq!(out, alert(expected.alert()));
+    }
+    let empty = received(&with_extension(params.as_u16(), &[]));
+    assert_eq!(empty.params(), Some(SessionParams::default()));
+    assert_eq!(received(&client_hello(None)).params(), None);
+
+    let garbage = with_extension(params.as_u16(), &[9]);
+    let mut join = Vec::new();
+    let token = Extension {
+        kind: ExtensionCodec::default().code_points.join,
+        body: &[5; 32],
+    };
+    insert_extensions(&garbage[5..], &[token], &mut join).unwrap();
+    let first = read(&in_records(&join, 16_384)).unwrap();
+    assert!(matches!(first, FirstFlight::Join(_)));
 }
 
 /// Other protocols are named, and not answered in TLS.
@@ -210,7 +261,7 @@ fn other_first_messages_are_refused() {
     unexpected(&[23, 3, 3, 0, 1, 0], 23);
     unexpected(&[20, 3, 3, 0, 1, 1], 20);
     unexpected(&[22, 3, 1, 0, 0], 22);
-    let mut followed = client_hello(b"")[5..].to_vec();
+    let mut followed = client_hello(None)[5..].to_vec();
     followed.push(20);
     unexpected(&in_records(&followed, 16_384), 20);
 

@@ -1,7 +1,9 @@
 //! What the two ends agree on besides TLS, and what is left to the user.
 
 use rustls::crypto::aws_lc_rs::kx_group;
-use tcpls_crypto::wire::{ExtensionCodePoints, ExtensionCodec, ExtensionType, Token, TokenForm};
+use tcpls_crypto::wire::{
+    ExtensionCodePoints, ExtensionCodec, ExtensionType, SessionParams, Token, TokenForm,
+};
 use tcpls_crypto::{
     Answer, ClientHandshake, ConfigError, Limits, Negotiated, Offer, Options, PlainReason,
     TlsClient, TlsServer, provider,
@@ -70,7 +72,7 @@ fn plain_tls_by_choice() {
         client
     };
     let tcpls = || Offer::Tcpls {
-        params: Some(Vec::new()),
+        params: Some(SessionParams::default()),
     };
     assert_eq!(
         run(Offer::Plain, answer()),
@@ -92,7 +94,7 @@ fn parameters_answer_parameters() {
     let (tls_client, tls_server) = (tls_client(), tls_server());
     let answer = Answer::Tcpls {
         token: None,
-        params: Some(b"x".to_vec()),
+        params: Some(SessionParams::default()),
     };
     let server = Server::accepting(&tls_server, answer, Options::default());
     let ends = shake_hands(client(&tls_client), server).unwrap();

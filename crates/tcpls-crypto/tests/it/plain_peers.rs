@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use rustls::{ClientConnection, Connection, HandshakeKind, ServerConnection};
-use tcpls_crypto::wire::{Alert, Role};
+use tcpls_crypto::wire::{Alert, Role, SessionParams};
 use tcpls_crypto::{
     ClientHandshake, ContentType, Established, KeyUpdateRequest, Negotiated, Offer, Options,
     PlainReason, Plaintext, PostHandshake, PostHandshakeMessage, RecordOpener, RecordSealer,
@@ -159,7 +159,7 @@ fn plain_tls_with_a_stock_server() {
             ..Options::default()
         };
         let offer = Offer::Tcpls {
-            params: Some(b"params".to_vec()),
+            params: Some(SessionParams::default()),
         };
         let (ours, mut plain) = with_stock_server(&tls, offer, options);
         assert_eq!(ours.negotiated, Negotiated::Plain(PlainReason::NotAccepted));

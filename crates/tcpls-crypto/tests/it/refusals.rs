@@ -5,11 +5,8 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use rustls::{CertificateError, ServerConnection};
 use rustls_pki_types::ServerName;
-use tcpls_crypto::wire::{AlertDescription, ExtensionCodec, Token, strip_extensions};
-use tcpls_crypto::{
-    Answer, ClientHandshake, HandshakeError, MAX_PARAMS, Offer, Options, ServerHandshake,
-    TlsClient, TlsServer,
-};
+use tcpls_crypto::wire::{AlertDescription, ExtensionCodec, strip_extensions};
+use tcpls_crypto::{ClientHandshake, HandshakeError, Offer, Options, TlsClient, TlsServer};
 
 use crate::handshakes::with_groups;
 use crate::peers::*;
@@ -156,44 +153,4 @@ fn no_common_ground() {
     );
     let told = AlertDescription::NO_APPLICATION_PROTOCOL;
     assert_eq!(client, Some(HandshakeError::AlertReceived(told)));
-}
-
-/// What does not fit is refused before anything is sent.
-#[test]
-fn overlong_parameters_are_refused() {
-    let params = vec![0; MAX_PARAMS + 1];
-    let offer = Offer::Tcpls {
-        params: Some(params.clone()),
-    };
-    let refused = ClientHandshake::new(&tls_client(), name(), offer, Options::default());
-    assert_eq!(
-        refused.unwrap_err(),
-        HandshakeError::ParamsTooLong(MAX_PARAMS + 1)
-    );
-
-    let offer = Offer::Tcpls {
-        params: Some(vec![0; MAX_PARAMS]),
-    };
-    let tls_client = tls_client();
-    let client = ClientHandshake::new(&tls_client, name(), offer, Options::default()).unwrap();
-    let tls_server = tls_server();
-    let token = Some(Token::from_bytes([1; 32]));
-    let longest = Answer::Tcpls {
-        token,
-        params: Some(vec![0; MAX_PARAMS]),
-    };
-    let server = Server::accepting(&tls_server, longest, Options::default());
-    shake_hands(client, server).unwrap();
-
-    let tls = self::tls_server();
-    let hello = crate::hellos::received(&crate::hellos::client_hello(b"params"));
-    let answer = Answer::Tcpls {
-        token: None,
-        params: Some(params),
-    };
-    let refused = ServerHandshake::accept(&hello, &tls, answer, Options::default());
-    assert_eq!(
-        refused.unwrap_err(),
-        HandshakeError::ParamsTooLong(MAX_PARAMS + 1)
-    );
 }

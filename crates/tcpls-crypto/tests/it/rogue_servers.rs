@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use rustls::ClientConnection;
 use tcpls_crypto::wire::{
-    AlertDescription, ExtensionCodePoints, ExtensionCodec, ExtensionType, HelloError, Token,
+    AlertDescription, DecodeError, ExtensionCodePoints, ExtensionCodec, ExtensionType, HelloError,
+    ParamId, SessionParams, Token, TokenForm,
 };
 use tcpls_crypto::{Answer, ClientHandshake, HandshakeError, Offer, Options};
 
@@ -135,16 +136,48 @@ fn malformed_answers_are_refused() {
     );
 
     let rogue = codec(|points| points.params = TOKEN);
-    let offer = Offer::Tcpls {
-        params: Some(Vec::new()),
-    };
     let short = Answer::Tcpls {
         token: None,
-        params: Some(vec![0x20; 31]),
+        params: Some(SessionParams::default()),
     };
-    let (client, server) = with_rogue_server(offer, rogue, short);
+    let (client, server) = with_rogue_server(WITH_PARAMS, rogue, short);
     assert_eq!((client, server), (HelloError::TokenSize.into(), told));
 }
+
+/// Parameters of the server that are not what they claim to be end the handshake with their alert.
+#[test]
+fn malformed_parameters_are_refused() {
+    let garbage = [[0xff; 4]; 8];
+    let twice = [[0, 0x70, 0, 0]; 8];
+    let mut flow_control = [[0; 4]; 8];
+    flow_control[..4].copy_from_slice(&[[0, 8, 0, 8], [0; 4], [0, 0, 0, 1], [0x70, 0, 0, 16]]);
+    for (list, expected) in [
+        (garbage, HelloError::Decode(DecodeError::Truncated)),
+        (twice, HelloError::DuplicateParam(ParamId::from_wire(0x70))),
+        (
+            flow_control,
+            HelloError::MissingParam(ParamId::INITIAL_MAX_DATA),
+        ),
+    ] {
+        let mut rogue = codec(|points| {
+            points.token = PARAMS;
+            points.params = UNKNOWN;
+        });
+        rogue.token_form = TokenForm::Bare;
+        let list = list.as_flattened().try_into().unwrap();
+        let answer = Answer::Tcpls {
+            token: Some(Token::from_bytes(list)),
+            params: None,
+        };
+        let (client, server) = with_rogue_server(WITH_PARAMS, rogue, answer);
+        assert_eq!(client, expected.into());
+        assert_eq!(server, HandshakeError::AlertReceived(expected.alert()));
+    }
+}
+
+const WITH_PARAMS: Offer = Offer::Tcpls {
+    params: Some(crate::hellos::PARAMS),
+};
 
 /// R3, A-23: no extension of TCPLS belongs in a `ServerHello`.
 #[test]

@@ -18,6 +18,7 @@ mod healing;
 mod identity;
 mod joins;
 mod paths;
+mod profile;
 mod proxy;
 mod refusals;
 mod resets;

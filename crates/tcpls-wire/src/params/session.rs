@@ -124,7 +124,10 @@ impl SessionParams {
         Ok(read)
     }
 
-    /// The content of a `tcpls_params` extension, at most 114 bytes.
+    /// The most bytes that [`encode`](Self::encode) gives.
+    pub const MAX_ENCODED: usize = 114;
+
+    /// The content of a `tcpls_params` extension, at most [`MAX_ENCODED`](Self::MAX_ENCODED) bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut list = Vec::new();
         push(
@@ -219,7 +222,7 @@ mod tests {
             linger: Some(11),
             max_uni_streams: Some(12),
         };
-        assert_eq!(full.encode().len(), 12 * 4 + 3 * 8 + 5 * 4 + 4 * 2 + 4 - 4);
+        assert_eq!(full.encode().len(), SessionParams::MAX_ENCODED);
         assert_eq!(SessionParams::decode(&full.encode()), Ok(full));
         let none = SessionParams::default();
         assert_eq!(SessionParams::decode(&none.encode()), Ok(none));
