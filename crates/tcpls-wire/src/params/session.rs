@@ -125,7 +125,7 @@ impl SessionParams {
     }
 
     /// The most bytes that [`encode`](Self::encode) gives.
-    pub const MAX_ENCODED: usize = 114;
+    pub const MAX_ENCODED: usize = 100;
 
     /// The content of a `tcpls_params` extension, at most [`MAX_ENCODED`](Self::MAX_ENCODED) bytes.
     pub fn encode(&self) -> Vec<u8> {
