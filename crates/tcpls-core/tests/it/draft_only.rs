@@ -52,7 +52,7 @@ fn whole_life(client: Profile, server: Profile) -> Vec<Sent> {
     for (role, stream) in streams {
         let data = pattern(stream, role, 0, 100_000);
         assert!(transfer(&mut pair, role, stream, &data) == data);
-        pair.host(role.peer()).session.recv(stream).stop();
+        pair.host(role.peer()).session.drop_recv(stream);
         pair.host(role).session.send(stream).finish().unwrap();
     }
     pair.drive();
