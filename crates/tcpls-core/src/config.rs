@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    Profile,
+    Budgets, Profile,
     scheduler::{EarliestCompletion, Scheduler},
 };
 
@@ -50,6 +50,7 @@ pub struct SessionConfig {
     pub(crate) own_streams: u32,
     pub(crate) peer_streams: u32,
     pub(crate) failed_records: u32,
+    pub(crate) budgets: Budgets,
     pub(crate) key_update_after: u64,
     pub(crate) spare_tokens: u8,
     pub(crate) connections: u32,
@@ -80,6 +81,7 @@ impl Default for SessionConfig {
             own_streams: 256,
             peer_streams: 4096,
             failed_records: 1000,
+            budgets: Budgets::new(),
             key_update_after: 1 << 23,
             spare_tokens: 8,
             connections: 32,
@@ -183,6 +185,12 @@ impl SessionConfig {
     /// 1000 (reading A-18).
     pub fn failed_records(&mut self, records: u32) -> &mut Self {
         self.failed_records = records;
+        self
+    }
+
+    /// What the peer may send that brings nothing; see [`Budgets`] for each.
+    pub fn budgets(&mut self, budgets: Budgets) -> &mut Self {
+        self.budgets = budgets;
         self
     }
 

@@ -6,6 +6,7 @@
 //! [`Session`].
 
 mod address;
+mod budget;
 mod config;
 mod connection;
 mod error;
@@ -27,6 +28,7 @@ mod token;
 mod transmit;
 
 pub use address::AddressStanding;
+pub use budget::{BudgetStats, Budgets};
 pub use config::{Failover, SessionConfig, StreamAnnouncement};
 pub use connection::ConnectionStart;
 pub use crypto::{ContentType, OpenedRecord};

@@ -1,6 +1,6 @@
 //! Counters for people who look at a session from outside.
 
-use crate::wire::Frame;
+use crate::{BudgetStats, wire::Frame};
 
 /// How many frames of each type; a run of Padding counts once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -125,4 +125,6 @@ pub struct SessionStats {
     pub frames_retransmitted: u64,
     /// Bytes that arrived a second time, or for a stream that nobody reads, and were dropped.
     pub bytes_discarded: u64,
+    /// What came that the session has budgets for.
+    pub budgets: BudgetStats,
 }

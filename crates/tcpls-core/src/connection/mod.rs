@@ -49,7 +49,8 @@ pub(crate) struct Connection {
     pub(crate) pump: Pump,
     pub(crate) key_update: KeyUpdateState,
     pub(crate) messages: PostHandshake,
-    pub(crate) floods: Floods,
+    /// Records without frames in a row (reading A-29).
+    pub(crate) empty_records: u32,
     pub(crate) stats: ConnectionStats,
     /// What the last record sent began with.
     pub(crate) lead: Option<Lead>,
@@ -119,15 +120,6 @@ pub(crate) enum KeyUpdateAnswer {
     Due,
 }
 
-/// Counts what an honest peer does not do often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Floods {
-    /// Records without frames in a row (reading A-29).
-    pub(crate) empty_records: u32,
-    /// Key updates without application data between them.
-    pub(crate) key_updates: u32,
-}
-
 impl Connection {
     fn new(start: ConnectionStart, role: Role, config: &SessionConfig, now: Instant) -> Self {
         Self {
@@ -151,7 +143,7 @@ impl Connection {
                 answer: KeyUpdateAnswer::NotAsked,
             },
             messages: PostHandshake::new(role),
-            floods: Floods::default(),
+            empty_records: 0,
             stats: ConnectionStats::default(),
             lead: None,
             expected: Expected::default(),

@@ -13,9 +13,24 @@ pub enum PeerMisbehaved {
     /// A record's frames do not parse (reading A-30).
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// Eight records without any frame came in a row (reading A-29).
-    #[error("eight records without content in a row")]
+    /// Records without any frame came in a row (reading A-29).
+    #[error("records without content in a row")]
     EmptyRecords,
+    /// Too many frames that change nothing (reading A-31).
+    #[error("too many frames that change nothing")]
+    IdleFrames,
+    /// Too many records with nothing but padding, warnings or an unfinished handshake message.
+    #[error("too many records with nothing but padding or warnings")]
+    IdleRecords,
+    /// Too many records with Pings.
+    #[error("too many Pings")]
+    PingFlood,
+    /// Too many session tickets.
+    #[error("too many session tickets")]
+    TicketFlood,
+    /// Too many addresses at a time.
+    #[error("too many addresses advertised")]
+    AddressFlood,
     /// A Stream frame names a stream of this side that it never opened (reading A-35).
     #[error("a frame names a stream that was never opened here")]
     UnopenedStream,
@@ -61,8 +76,8 @@ pub enum PeerMisbehaved {
     /// A session ticket came on another connection than the first (reading A-43).
     #[error("a session ticket came on a connection that joined")]
     TicketElsewhere,
-    /// Key updates in a row without application data between them (reading A-26).
-    #[error("too many key updates without application data between them")]
+    /// Too many key updates without anything between them that they would protect (reading A-26).
+    #[error("too many key updates without anything between them")]
     KeyUpdateFlood,
 }
 
@@ -76,6 +91,11 @@ impl PeerMisbehaved {
             Self::TokenFromClient
             | Self::TicketElsewhere
             | Self::EmptyRecords
+            | Self::IdleFrames
+            | Self::IdleRecords
+            | Self::PingFlood
+            | Self::TicketFlood
+            | Self::AddressFlood
             | Self::KeyUpdateFlood => AlertDescription::UNEXPECTED_MESSAGE,
             Self::UnopenedStream
             | Self::DataBeyondEnd

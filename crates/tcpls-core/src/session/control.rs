@@ -7,6 +7,7 @@ use crate::{
     address::{OwnAddresses, PeerAddresses},
     event::EventQueue,
     sent::ControlFrame,
+    stream::News,
     token::Tokens,
     wire::{
         AddressId, ConnectionId, ConnectionResetFrame, Frame, NewAddressFrame, NewTokenFrame,
@@ -134,11 +135,12 @@ impl Control {
         &mut self,
         frame: &NewTokenFrame<'_>,
         events: &mut EventQueue,
-    ) -> Result<(), PeerMisbehaved> {
-        if self.tokens.receive(frame.sequence, frame.token)? {
-            events.push(Event::TokenReceived(frame.sequence));
+    ) -> Result<News, PeerMisbehaved> {
+        if !self.tokens.receive(frame.sequence, frame.token)? {
+            return Ok(News::None);
         }
-        Ok(())
+        events.push(Event::TokenReceived(frame.sequence));
+        Ok(News::Some)
     }
 
     /// Whether a token is out that another connection could join with.
@@ -172,19 +174,27 @@ impl Control {
         Ok(())
     }
 
-    pub(crate) fn on_new_address(&mut self, frame: &NewAddressFrame, events: &mut EventQueue) {
-        if let Some(address) = self.peer_addresses.on_new(frame) {
-            events.push(Event::AddressAdded {
-                id: frame.id,
-                address,
-            });
-        }
+    pub(crate) fn on_new_address(
+        &mut self,
+        frame: &NewAddressFrame,
+        events: &mut EventQueue,
+    ) -> News {
+        let Some(address) = self.peer_addresses.on_new(frame) else {
+            return News::None;
+        };
+        events.push(Event::AddressAdded {
+            id: frame.id,
+            address,
+        });
+        News::Some
     }
 
-    pub(crate) fn on_remove_address(&mut self, id: AddressId, events: &mut EventQueue) {
-        if let Some(address) = self.peer_addresses.on_removed(id) {
-            events.push(Event::AddressRemoved { id, address });
-        }
+    pub(crate) fn on_remove_address(&mut self, id: AddressId, events: &mut EventQueue) -> News {
+        let Some(address) = self.peer_addresses.on_removed(id) else {
+            return News::None;
+        };
+        events.push(Event::AddressRemoved { id, address });
+        News::Some
     }
 
     pub(crate) fn peer_address(&self, peer: Role, remote: SocketAddr) -> AddressStanding {

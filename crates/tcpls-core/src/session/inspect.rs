@@ -118,6 +118,7 @@ impl Session {
             live_connections: u32::try_from(self.connections.live().len()).unwrap_or(u32::MAX),
             tokens: u32::try_from(self.control.tokens()).unwrap_or(u32::MAX),
             unused_tokens: u32::try_from(self.control.unused_tokens()).unwrap_or(u32::MAX),
+            budgets: self.effort.stats(),
             ..SessionStats::default()
         };
         self.streams.add_stats(&mut stats);

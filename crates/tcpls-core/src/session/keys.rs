@@ -1,5 +1,7 @@
 //! When keys are replaced (reading A-26).
 
+use std::time::Instant;
+
 use super::Session;
 use crate::{
     CloseReason, ConnectionHandle, Event, PeerMisbehaved,
@@ -20,10 +22,6 @@ pub(crate) struct KeyUsage {
     /// The highest generation that the peer has sent at.
     receiving: u32,
 }
-
-/// How many key updates a peer may send in a row, beyond those that climb to a generation which it
-/// has reached on another connection.
-const MAX_UPDATES_IN_A_ROW: u32 = 32;
 
 impl KeyUsage {
     pub(crate) fn new(threshold: u64) -> Self {
@@ -80,17 +78,21 @@ pub(super) fn handle_messages(
     session: &mut Session,
     c: ConnectionHandle,
     content: &[u8],
+    now: Instant,
 ) -> Result<(), CloseReason> {
+    let mut messages = 0;
     let Some(connection) = session.connections.get_mut(c) else {
         return Ok(());
     };
     connection.messages.handle(content);
     while let Some(message) = connection.messages.poll().map_err(PeerMisbehaved::from)? {
+        messages += 1;
         match message {
             PostHandshakeMessage::NewSessionTicket(ticket) => {
                 if connection.id != ConnectionId::FIRST {
                     return Err(PeerMisbehaved::TicketElsewhere.into());
                 }
+                session.effort.on_ticket(now)?;
                 session.events.push(Event::Ticket(ticket));
             }
             PostHandshakeMessage::KeyUpdate(request) => {
@@ -99,16 +101,16 @@ pub(super) fn handle_messages(
                     .keys
                     .on_update_received(connection.key_update.received)
                 {
-                    connection.floods.key_updates += 1;
-                }
-                if connection.floods.key_updates > MAX_UPDATES_IN_A_ROW {
-                    return Err(PeerMisbehaved::KeyUpdateFlood.into());
+                    session.effort.on_key_update(now)?;
                 }
                 if request == KeyUpdateRequest::Requested {
                     connection.key_update.answer = KeyUpdateAnswer::Due;
                 }
             }
         }
+    }
+    if messages == 0 {
+        session.effort.on_idle_record(now)?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod control;
 mod doubt;
 mod duplicate;
 mod edges;
+mod effort;
 mod extended;
 mod failover;
 mod inspect;
@@ -24,6 +25,7 @@ use std::{net::SocketAddr, time::Instant};
 use activity::Activity;
 use bytes::Bytes;
 use control::Control;
+use effort::Effort;
 use keys::KeyUsage;
 use state::{Lifecycle, Orphaned};
 pub(crate) use stream_change::{Expected, Lead};
@@ -72,6 +74,7 @@ pub struct Session {
     control: Control,
     keys: KeyUsage,
     activity: Activity,
+    effort: Effort,
     events: EventQueue,
     builder: RecordBuilder<Bytes>,
     reading: Reading,
@@ -103,6 +106,7 @@ impl Session {
             control: Control::new(role),
             keys: KeyUsage::new(config.key_update_after),
             activity: Activity::new(now),
+            effort: Effort::new(config.budgets, now),
             events: EventQueue::default(),
             builder: RecordBuilder::new(MAX_PLAINTEXT),
             reading: Reading::Wanted,

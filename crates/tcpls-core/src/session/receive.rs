@@ -8,15 +8,13 @@ use bytes::Bytes;
 use super::{Session, close, extended, failover, keys};
 use crate::{
     CloseReason, ConnectionFailure, ConnectionHandle, Event, FrameCounts, Limit, PeerMisbehaved,
-    connection::{Connection, Content, Elicits, Heard, Ping},
+    connection::{Content, Elicits, Heard, Ping},
     crypto::{ContentType, OpenError, OpenedRecord, RecordFault},
     number::offset,
     sent::SentFrame,
+    stream::News,
     wire::{AckFrame, Alert, AlertDescription, Fin, Frame, RecordFrames, RecordSequence},
 };
-
-/// How many records without frames in a row are too many (reading A-29).
-const EMPTY_RECORDS: u32 = 8;
 
 /// Takes in the next record of a connection.
 pub(super) fn record(
@@ -62,7 +60,7 @@ pub(super) fn record(
         ContentType::Alert => alert(session, c, &payload, now),
         ContentType::Handshake => {
             on_applied(session, c, sequence, (payload.len(), Elicits::Nothing), now);
-            keys::handle_messages(session, c, &payload)
+            keys::handle_messages(session, c, &payload, now)
         }
     }
 }
@@ -116,8 +114,10 @@ fn frames(
         if is_urgent(&frame) {
             elicits = Elicits::AtOnce;
         }
+        session.effort.on_frame(&frame);
         apply(session, &frame, payload, now)?;
     }
+    session.effort.end_record(now)?;
     if let Some(connection) = session.connections.get_mut(c) {
         connection.stats.frames_received.add(counts);
         connection.expected = expected;
@@ -127,7 +127,12 @@ fn frames(
             Content::Other
         };
         connection.liveness.on_received(content, now);
-        note_floods(connection, &frames)?;
+        if frames.is_empty() {
+            connection.empty_records += 1;
+            session.effort.on_empty_record(connection.empty_records)?;
+        } else {
+            connection.empty_records = 0;
+        }
     }
     Ok(elicits)
 }
@@ -142,20 +147,6 @@ fn on_applied(
     if let Some(connection) = session.connections.get_mut(c) {
         connection.acks.on_applied(sequence, bytes, elicits, now);
     }
-}
-
-fn note_floods(connection: &mut Connection, frames: &RecordFrames<'_>) -> Result<(), CloseReason> {
-    let floods = &mut connection.floods;
-    if !frames.is_empty() {
-        floods.empty_records = 0;
-        floods.key_updates = 0;
-        return Ok(());
-    }
-    floods.empty_records += 1;
-    if floods.empty_records >= EMPTY_RECORDS {
-        return Err(PeerMisbehaved::EmptyRecords.into());
-    }
-    Ok(())
 }
 
 /// frames whose record is acknowledged at once.
@@ -182,23 +173,46 @@ fn apply(
     match frame {
         // Stream Change is a hint, which was noted.
         Frame::Padding(_) | Frame::Ping | Frame::StreamChange(_) => Ok(()),
-        Frame::Stream(frame) => session.streams.receive(frame, payload, &mut session.events),
+        Frame::Stream(frame) => {
+            let effect = session
+                .streams
+                .receive(frame, payload, &mut session.events)?;
+            session.effort.on_compared(effect.compared);
+            note(session, effect.news);
+            Ok(())
+        }
         Frame::Ack(frame) => ack(session, frame, now),
-        Frame::NewToken(frame) => Ok(session.control.on_new_token(frame, &mut session.events)?),
+        Frame::NewToken(frame) => {
+            let news = session.control.on_new_token(frame, &mut session.events)?;
+            note(session, news);
+            Ok(())
+        }
         Frame::ConnectionReset(frame) => {
             failover::on_connection_reset(session, frame.connection, now)
         }
         Frame::NewAddress(frame) => {
-            session.control.on_new_address(frame, &mut session.events);
+            let news = session.control.on_new_address(frame, &mut session.events);
+            if news == News::Some {
+                let advertised = session.control.peer_addresses().count();
+                session.effort.on_address(advertised)?;
+            }
             Ok(())
         }
         Frame::RemoveAddress(frame) => {
-            session
+            let news = session
                 .control
                 .on_remove_address(frame.id, &mut session.events);
+            note(session, news);
             Ok(())
         }
         Frame::Extended(frame) => extended::apply(session, frame),
+    }
+}
+
+/// Whether the frame that was applied changed something.
+fn note(session: &mut Session, news: News) {
+    if news == News::Some {
+        session.effort.on_news();
     }
 }
 
@@ -234,6 +248,7 @@ fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), Clos
         }
     }
     if news {
+        session.effort.on_news();
         close::on_acked(session, now);
     }
     Ok(())
@@ -249,7 +264,7 @@ fn alert(
     let alert = Alert::parse(content).map_err(PeerMisbehaved::from)?;
     match alert.description {
         AlertDescription::CLOSE_NOTIFY => close::on_close_notify(session, c, now),
-        AlertDescription::USER_CANCELED => {}
+        AlertDescription::USER_CANCELED => session.effort.on_idle_record(now)?,
         AlertDescription::BAD_RECORD_MAC | AlertDescription::RECORD_OVERFLOW => {
             failover::fail(session, c, ConnectionFailure::ReportedByPeer, now);
         }

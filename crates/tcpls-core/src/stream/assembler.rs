@@ -51,6 +51,8 @@ pub(crate) struct Inserted {
     pub(crate) in_order: usize,
     /// Bytes that were there already.
     pub(crate) duplicate: usize,
+    /// How many pieces behind gaps it was compared with.
+    pub(crate) compared: usize,
 }
 
 impl Assembler {
@@ -61,15 +63,17 @@ impl Assembler {
             return Inserted {
                 in_order: arrival.data.len(),
                 duplicate: 0,
+                compared: 0,
             };
         }
         let before = self.received;
         let len = arrival.data.len();
-        let kept = self.insert_ahead(arrival, holding);
+        let (kept, compared) = self.insert_ahead(arrival, holding);
         self.move_ready(holding);
         Inserted {
             in_order: length(self.received - before),
             duplicate: len - kept,
+            compared,
         }
     }
 
@@ -149,9 +153,10 @@ impl Assembler {
         }
     }
 
-    /// Puts the parts of `arrival` that are new into `ahead`; returns how many bytes that were.
-    fn insert_ahead(&mut self, arrival: Arrival<'_>, holding: &mut Holding) -> usize {
-        let mut kept = 0;
+    /// Puts the parts of `arrival` that are new into `ahead`; returns how many bytes that were, and how
+    /// many pieces were in the way.
+    fn insert_ahead(&mut self, arrival: Arrival<'_>, holding: &mut Holding) -> (usize, usize) {
+        let (mut kept, mut compared) = (0, 0);
         let mut rest = arrival.skip_to(self.received);
         if let Some((&start, piece)) = self.ahead.range(..=rest.offset).next_back() {
             rest = rest.skip_to(start + offset(piece.len()));
@@ -168,11 +173,14 @@ impl Assembler {
                 self.ahead.insert(new.offset, piece);
             }
             match next {
-                Some((_, end)) => rest = rest.skip_to(end),
+                Some((_, end)) => {
+                    compared += 1;
+                    rest = rest.skip_to(end);
+                }
                 None => break,
             }
         }
-        kept
+        (kept, compared)
     }
 
     fn move_ready(&mut self, holding: &mut Holding) {

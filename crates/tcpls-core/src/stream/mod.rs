@@ -14,6 +14,7 @@ mod state;
 mod table;
 mod view;
 
+pub(crate) use opening::News;
 pub(crate) use piece::Stretch;
 use recv::RecvHalf;
 pub(crate) use send::Outgoing;

@@ -53,10 +53,17 @@ pub(crate) struct OpenedForPeer<I> {
 }
 
 /// Whether somebody is to be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum News {
+    #[default]
     None,
     Some,
+}
+
+impl News {
+    pub(crate) fn when(some: bool) -> Self {
+        if some { Self::Some } else { Self::None }
+    }
 }
 
 impl Opening {

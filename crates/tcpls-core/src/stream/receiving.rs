@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     assembler::Arrival,
+    opening::News,
     piece::{Holding, Stretch},
     recv::{Found, Reader, RecvHalf},
 };
@@ -26,6 +27,23 @@ pub(crate) struct Receiving {
     /// Streams whose reader found nothing and waits.
     waiting: usize,
     bytes_discarded: u64,
+}
+
+/// What a Stream frame came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Effect {
+    /// Whether it brought anything that was not there.
+    pub(crate) news: News,
+    /// How many received pieces it was compared with.
+    pub(crate) compared: u64,
+}
+
+impl Effect {
+    /// Nothing changed.
+    pub(crate) const NONE: Self = Self {
+        news: News::None,
+        compared: 0,
+    };
 }
 
 impl Receiving {
@@ -54,7 +72,7 @@ impl Receiving {
         frame: &StreamFrame<'_>,
         payload: &Bytes,
         events: &mut EventQueue,
-    ) -> Result<(), CloseReason> {
+    ) -> Result<Effect, CloseReason> {
         let arrival = Arrival {
             offset: frame.offset,
             data: frame.data,
@@ -72,7 +90,11 @@ impl Receiving {
                 events.push(Event::Readable(frame.stream));
             }
         }
-        self.check_caps()
+        self.check_caps()?;
+        Ok(Effect {
+            news: received.fresh,
+            compared: offset(received.compared),
+        })
     }
 
     /// A late copy for a stream that is over.

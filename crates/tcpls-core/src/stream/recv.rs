@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     assembler::{Arrival, Assembler},
+    opening::News,
     piece::Holding,
     state::RecvState,
 };
@@ -42,6 +43,10 @@ pub(crate) struct Received {
     pub(crate) discarded: usize,
     /// Whether there is something new for a reader: bytes or the end.
     pub(crate) news: bool,
+    /// Whether anything came that was not there, for whoever.
+    pub(crate) fresh: News,
+    /// How many pieces that were there it was compared with.
+    pub(crate) compared: usize,
 }
 
 /// What a read found.
@@ -62,6 +67,8 @@ impl RecvHalf {
     ) -> Result<Received, PeerMisbehaved> {
         let end = arrival.offset + offset(arrival.data.len());
         self.check_end(end, fin)?;
+        let ends = fin == Fin::End && self.state.end().is_none();
+        let further = ends || end > self.highest;
         self.highest = self.highest.max(end);
         if fin == Fin::End {
             self.state.on_end_known(end);
@@ -70,15 +77,19 @@ impl RecvHalf {
             self.state.on_unwanted();
             return Ok(Received {
                 discarded: arrival.data.len(),
+                fresh: News::when(further),
                 ..Received::default()
             });
         }
+        let len = arrival.data.len();
         let inserted = self.assembler.insert(arrival, holding);
         let complete = self.state.on_received(self.assembler.received());
         Ok(Received {
             in_order: inserted.in_order,
             discarded: inserted.duplicate,
             news: inserted.in_order > 0 || complete,
+            fresh: News::when(further || inserted.duplicate < len),
+            compared: inserted.compared,
         })
     }
 

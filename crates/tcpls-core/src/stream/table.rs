@@ -9,7 +9,7 @@ use super::{
     lanes::Limit,
     opening::{News, Opening},
     piece::Stretch,
-    receiving::Receiving,
+    receiving::{Effect, Receiving},
     recv::{Reader, RecvHalf},
     send::{Announcement, Outgoing, SendHalf},
     sending::Sending,
@@ -285,21 +285,26 @@ impl Streams {
         frame: &StreamFrame<'_>,
         payload: &Bytes,
         events: &mut EventQueue,
-    ) -> Result<(), CloseReason> {
+    ) -> Result<Effect, CloseReason> {
         let id = frame.stream;
-        if !self.opening.was_opened(id) {
+        let is_new = !self.opening.was_opened(id);
+        if is_new {
             self.open_for_peer(id, events)?;
         }
         let Some(stream) = self.map.get_mut(&id) else {
             self.receiving.discard(frame);
-            return Ok(());
+            return Ok(Effect::NONE);
         };
-        self.receiving
+        let mut effect = self
+            .receiving
             .receive(&mut stream.recv, frame, payload, events)?;
+        if is_new {
+            effect.news = News::Some;
+        }
         if stream.is_finished() {
             self.settle(id, events);
         }
-        Ok(())
+        Ok(effect)
     }
 
     /// The application may do less from now on.

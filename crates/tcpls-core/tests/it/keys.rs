@@ -7,7 +7,7 @@ use tcpls_core::{
     wire::{ConnectionId, Frame, Role},
 };
 
-use crate::talk::{ack, pattern, transfer};
+use crate::talk::{ack, data, pattern, stream, transfer};
 
 fn client_with_updates_after(records: u64) -> Solo {
     let mut config = SessionConfig::new();
@@ -141,9 +141,9 @@ fn a_joined_connection_climbs() {
 fn climbing_is_not_a_flood() {
     let update = key_update_message(KeyUpdateRequest::NotRequested);
     let mut server = Solo::server();
-    for _ in 0..100 {
+    for offset in 0..100 {
         server.receive_record(server.first, ContentType::Handshake, update.to_vec());
-        server.receive(&[Frame::Padding(tcpls_core::wire::PaddingRun { length: 1 })]);
+        server.receive(&[data(stream(Role::Client, 0), offset, b"x")]);
     }
     let second = server.join(1);
     for _ in 0..100 {
