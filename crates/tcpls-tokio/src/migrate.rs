@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tcpls_core::{ConnectionHandle, Session as Core};
+use tcpls_core::ConnectionHandle;
 
 use crate::clock;
 use crate::follow::News;
 use crate::shared::{Departure, Shared};
+use crate::tcp::Tcp;
 
 /// A session on its way from some connections to another one, which is established.
 pub(crate) struct Migration {
@@ -17,7 +18,7 @@ pub(crate) struct Migration {
 }
 
 /// How often the old connections are compared with the new one.
-const TICK: Duration = Duration::from_millis(50);
+const TICK: Duration = Duration::from_millis(25);
 /// How long the old connections carry on at most.
 const LONGEST: Duration = Duration::from_millis(1500);
 
@@ -50,8 +51,9 @@ impl Migration {
         let deadline = clock::now() + LONGEST;
         let mut past = Vec::new();
         while clock::now() < deadline {
-            past.push(self.carried());
-            if is_grown(&past) {
+            let look = self.look();
+            past.push(look.carried);
+            if is_grown(&past, look.delays) {
                 break;
             }
             tokio::time::sleep(TICK).await;
@@ -69,12 +71,65 @@ impl Migration {
         });
     }
 
-    fn carried(&self) -> Carried {
-        self.shared.inspect(|state| Carried {
-            old: self.from.iter().map(|c| carried(&state.core, *c)).sum(),
-            new: carried(&state.core, self.to),
-        })
+    /// How far the connections are by now. What the session knows of TCP may be as old as what was last sent.
+    fn look(&self) -> Look {
+        let old = self.from.iter().map(|c| self.observe(*c));
+        let old = old.fold(Observed::default(), Observed::beside);
+        let new = self.observe(self.to);
+        Look {
+            carried: Carried {
+                old: old.carried,
+                new: new.carried,
+            },
+            delays: Delays {
+                old: old.round_trip,
+                unsent: old.unsent,
+                new: new.round_trip,
+            },
+        }
     }
+
+    /// Asks TCP about a connection. Where it does not tell, what the session knows has to do.
+    fn observe(&self, connection: ConnectionHandle) -> Observed {
+        let (stats, tcp) = self.shared.inspect(|state| {
+            let slot = state.connections.get(&connection);
+            (
+                state.core.connection_stats(connection).unwrap_or_default(),
+                slot.and_then(|slot| slot.tcp.clone()),
+            )
+        });
+        let info = tcp.as_ref().and_then(Tcp::info).unwrap_or_default();
+        let carried = tcp.and_then(|tcp| tcp.bytes_delivered());
+        Observed {
+            carried: carried.unwrap_or(stats.bytes_sent + stats.bytes_received),
+            round_trip: info.round_trip,
+            unsent: info.unsent,
+        }
+    }
+}
+
+/// One connection, or several together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Observed {
+    carried: u64,
+    round_trip: Duration,
+    unsent: u64,
+}
+
+impl Observed {
+    fn beside(self, other: Self) -> Self {
+        Self {
+            carried: self.carried + other.carried,
+            round_trip: self.round_trip.max(other.round_trip),
+            unsent: self.unsent + other.unsent,
+        }
+    }
+}
+
+/// What is compared at one tick.
+struct Look {
+    carried: Carried,
+    delays: Delays,
 }
 
 /// Bytes that got through, in both directions together.
@@ -84,33 +139,81 @@ struct Carried {
     new: u64,
 }
 
-/// What a connection carried so far. What TCP has not delivered is not counted where that is known.
-fn carried(core: &Core, connection: ConnectionHandle) -> u64 {
-    let stats = core.connection_stats(connection).unwrap_or_default();
-    let waiting = core
-        .path_info(connection)
-        .map_or(0, |info| info.in_flight + info.unsent);
-    stats.bytes_sent.saturating_sub(waiting) + stats.bytes_received
+/// How long the old connections take to run dry, and the new one to grow.
+#[derive(Clone, Copy, Debug)]
+struct Delays {
+    /// The longest round trip of the old connections, queues included; zero when none is known.
+    old: Duration,
+    /// Bytes that wait in their sockets.
+    unsent: u64,
+    /// The round trip of the new connection; zero when none is known.
+    new: Duration,
 }
 
-/// Whether over two ticks the new connection carried a quarter of what the old ones did, or there was little
-/// to carry. In the round trips that the old ones take to run dry, a slow start makes up for the rest; and
-/// both at full speed would come as a burst.
-fn is_grown(past: &[Carried]) -> bool {
-    let [.., first, _, last] = past else {
+/// Whether the new connection is about to make up for the old ones, or there is little to carry. Both at full
+/// speed come as a burst, because what the new one carries waits for what the old ones still have; neither
+/// at full speed is a dip.
+fn is_grown(past: &[Carried], delays: Delays) -> bool {
+    let Some((last, before)) = past.split_last() else {
         return false;
     };
-    let old = last.old.saturating_sub(first.old);
-    let new = last.new.saturating_sub(first.new);
-    new * 4 >= old || old < LITTLE
+    // Whole round trips: in each, a slow start sends at once and then waits.
+    let whole = delays.new.as_micros().div_ceil(TICK.as_micros());
+    let whole = usize::try_from(whole).map_or(usize::MAX, |whole| whole.max(1));
+    let ticks = whole.min(before.len());
+    let Some(first) = before.get(before.len() - ticks) else {
+        return false;
+    };
+    let window = TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX));
+    let old = per_second(last.old.saturating_sub(first.old), window);
+    let mut new = per_second(last.new.saturating_sub(first.new), window);
+    if ticks < whole {
+        // It is on its way and did not arrive.
+        new = new.max(per_second(FIRST_FLIGHT, delays.new));
+    }
+    old < per_second(FIRST_FLIGHT, LITTLE_IN) || delays.grown(new, old) >= old / 4 * 3
 }
 
-/// Bytes in a window that any path carries from the start.
-const LITTLE: u64 = 10 * 1460;
+impl Delays {
+    /// Bytes per second that the new connection carries by the time the old ones have run dry, when it
+    /// carries `new` and they carry `old` now. A slow start doubles what it carries once each round trip.
+    fn grown(self, new: u64, old: u64) -> u64 {
+        let round_trip = micros(self.new);
+        if round_trip == 0 || self.old.is_zero() {
+            return new.saturating_mul(UNKNOWN_GROWTH);
+        }
+        let waiting = self.unsent.saturating_mul(1_000_000) / old.max(1);
+        // What was measured is half a round trip old.
+        let time = micros(self.old) + waiting + round_trip / 2;
+        let time = time.min(round_trip * MOST_DOUBLINGS);
+        let grown = new.saturating_mul(1 << (time / round_trip));
+        let since = time % round_trip;
+        grown.saturating_add(grown.saturating_mul(since) / round_trip)
+    }
+}
+
+fn per_second(bytes: u64, time: Duration) -> u64 {
+    bytes.saturating_mul(1_000_000) / micros(time).max(1)
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What TCP sends before it hears anything: ten segments (RFC 6928).
+const FIRST_FLIGHT: u64 = 10 * 1460;
+/// Connections that carry no more than [`FIRST_FLIGHT`] in this time are made up for at once.
+const LITTLE_IN: Duration = Duration::from_millis(100);
+/// By how much a new connection grows while old ones run dry, where no round trips are known.
+const UNKNOWN_GROWTH: u64 = 4;
+/// A connection that doubled more often may have found the end of its path before.
+const MOST_DOUBLINGS: u64 = 4;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FAST: u64 = 100_000;
 
     fn past(rates: &[(u64, u64)]) -> Vec<Carried> {
         let mut sum = Carried { old: 0, new: 0 };
@@ -123,17 +226,64 @@ mod tests {
         past
     }
 
+    fn delays(old: u64, new: u64) -> Delays {
+        Delays {
+            old: Duration::from_millis(old),
+            unsent: 0,
+            new: Duration::from_millis(new),
+        }
+    }
+
     /// the old connections go once the new one does what they do, or nobody does anything.
     #[test]
     fn the_new_connection_takes_over_once_it_is_as_fast() {
-        let fast = 100_000;
-        assert!(!is_grown(&past(&[(0, 0)])), "too early to tell");
-        assert!(is_grown(&past(&[(0, 0), (0, 0)])));
-        assert!(is_grown(&past(&[(4000, 0), (4000, 0)])));
-        assert!(!is_grown(&past(&[(fast, 0), (fast, 0), (fast, 0)])));
-        let slow_start = [(fast, 0), (fast, fast / 16), (fast, fast / 8)];
-        assert!(!is_grown(&past(&slow_start)));
-        let grown = [(fast, fast / 8), (fast, fast / 4), (fast, fast / 2)];
-        assert!(is_grown(&past(&grown)));
+        let same = delays(50, 50);
+        let is_grown = |rates: &[_]| is_grown(&past(rates), same);
+        assert!(!is_grown(&[]), "too early to tell");
+        assert!(is_grown(&[(0, 0), (0, 0)]));
+        assert!(is_grown(&[(3000, 0), (3000, 0)]));
+        assert!(!is_grown(&[(FAST, 0), (FAST, 0), (FAST, 0)]));
+        assert!(!is_grown(&[(FAST, 0), (FAST, FAST / 8), (FAST, FAST / 8)]));
+        let grown = [(FAST, FAST / 8), (FAST, FAST / 4), (FAST, FAST / 2)];
+        assert!(is_grown(&grown));
+    }
+
+    #[test]
+    fn a_path_of_few_milliseconds_takes_over_early_and_one_of_many_late() {
+        let rates = [(FAST, FAST / 8); 10];
+        assert!(is_grown(&past(&rates), delays(128, 40)));
+        assert!(!is_grown(&past(&rates), delays(128, 100)));
+        let rates = [(FAST, FAST / 4); 10];
+        assert!(is_grown(&past(&rates), delays(128, 80)));
+        assert!(!is_grown(&past(&rates), delays(40, 200)));
+        assert!(
+            is_grown(&past(&rates), delays(0, 0)),
+            "of what nobody knows"
+        );
+        let rates = [(FAST, FAST / 64); 10];
+        assert!(
+            !is_grown(&past(&rates), delays(200, 1)),
+            "no path is without end"
+        );
+    }
+
+    /// What waits in the sockets of the old connections gives the new one time.
+    #[test]
+    fn what_waits_is_sent_before_the_old_connections_run_dry() {
+        let rates = past(&[(FAST, FAST / 8); 10]);
+        let mut delays = delays(100, 100);
+        assert!(!is_grown(&rates, delays));
+        delays.unsent = FAST * 8;
+        assert!(is_grown(&rates, delays));
+    }
+
+    /// Within a round trip a slow start sends once and then waits.
+    #[test]
+    fn whole_round_trips_of_the_new_connection_are_compared() {
+        let slow = delays(100, 100);
+        let waits = [(FAST, FAST), (FAST, 0), (FAST, 0), (FAST, 0)];
+        assert!(is_grown(&past(&waits), slow));
+        let waits = [(FAST, 0), (FAST, 0), (FAST, 0), (FAST, 0)];
+        assert!(!is_grown(&past(&waits), slow));
     }
 }

@@ -160,6 +160,13 @@ impl Tcp {
             .flatten()
     }
 
+    /// How many bytes got through in both directions together; `None` where the system does not tell.
+    pub(crate) fn bytes_delivered(&self) -> Option<u64> {
+        self.observable
+            .then(|| system::bytes_delivered(&self.stream))
+            .flatten()
+    }
+
     /// How many bytes that TCP has not sent yet the socket takes before it counts as full;
     /// [`NO_UNSENT_LIMIT`] is where a connection begins.
     pub(crate) fn set_unsent_limit(&self, limit: u32) {

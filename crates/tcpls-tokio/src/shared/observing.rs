@@ -69,12 +69,14 @@ fn unobserved(state: &State, connection: ConnectionHandle, now: Instant) -> Opti
 /// can carry; while there is none, what is soon sent, because there may be one soon.
 fn new_unsent_limit(state: &mut State, connection: ConnectionHandle) -> Option<u32> {
     let batch = state.core.transmit_batch(connection);
-    let limit = if state.core.usable_connections() > 1 {
-        batch
+    let alone = if state.core.usable_connections() > 1 {
+        0
     } else {
-        unsent_alone(state.core.path_info(connection)?).max(batch)
+        unsent_alone(state.core.path_info(connection)?)
     };
-    let limit = u32::try_from(limit.next_power_of_two()).ok()?;
+    // Few values, so that the system is seldom told.
+    let alone = alone.checked_ilog2().map_or(0, |power| 1 << power);
+    let limit = u32::try_from(alone.max(batch.next_power_of_two())).ok()?;
     let slot = state.connections.get_mut(&connection)?;
     let old = std::mem::replace(&mut slot.unsent_limit, limit);
     (old != limit).then_some(limit)
@@ -83,7 +85,12 @@ fn new_unsent_limit(state: &mut State, connection: ConnectionHandle) -> Option<u
 /// What TCP sends within [`UNSENT_MILLIS`], in bytes.
 fn unsent_alone(info: PathInfo) -> usize {
     let micros = u64::try_from(info.round_trip.as_micros()).unwrap_or(u64::MAX);
-    let soon = info.congestion_window.saturating_mul(UNSENT_MILLIS * 1000) / micros.max(1);
+    let window = match (info.unsent, info.in_flight) {
+        // What does not wait for the application waits for the peer's window, or for TCP's.
+        (1.., 1..) => info.in_flight.min(info.congestion_window),
+        _ => info.congestion_window,
+    };
+    let soon = window.saturating_mul(UNSENT_MILLIS * 1000) / micros.max(1);
     usize::try_from(soon).map_or(MOST_UNSENT, |soon| soon.min(MOST_UNSENT))
 }
 
@@ -111,5 +118,15 @@ mod tests {
         assert_eq!(unsent_alone(info(2_500_000, 20)), MOST_UNSENT);
         assert_eq!(unsent_alone(info(640_000, 0)), MOST_UNSENT);
         assert_eq!(unsent_alone(info(0, 20)), 0);
+        let held_up = PathInfo {
+            in_flight: 75_000,
+            unsent: 1,
+            ..info(150_000, 40)
+        };
+        assert_eq!(
+            unsent_alone(held_up),
+            93_750,
+            "the peer's window is smaller"
+        );
     }
 }

@@ -19,6 +19,10 @@ pub(super) fn segments_retransmitted(_stream: &TcpStream) -> Option<u64> {
     None
 }
 
+pub(super) fn bytes_delivered(_stream: &TcpStream) -> Option<u64> {
+    None
+}
+
 pub(super) fn set_retransmission_limit(_stream: &TcpStream, _limit: Duration) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

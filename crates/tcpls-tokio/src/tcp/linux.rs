@@ -34,6 +34,16 @@ pub(super) fn segments_retransmitted(stream: &TcpStream) -> Option<u64> {
     Some(info.u32(TOTAL_RETRANSMITTED).into())
 }
 
+/// Reads how many bytes the peer's TCP acknowledged and how many arrived here, together, where
+/// [`has_whole_info`].
+pub(super) fn bytes_delivered(stream: &TcpStream) -> Option<u64> {
+    let info = Info(getsockopt(stream, InfoOption).ok()?);
+    Some(
+        info.u64(BYTES_ACKED)
+            .saturating_add(info.u64(BYTES_RECEIVED)),
+    )
+}
+
 /// Bounds the time after which TCP tries again what was not acknowledged, so that a path that was
 /// gone for a while is used soon after it is back.
 pub(super) fn set_retransmission_limit(stream: &TcpStream, limit: Duration) -> io::Result<()> {
@@ -74,6 +84,12 @@ impl Info {
         let bytes = self.0.get(offset..).and_then(<[u8]>::first_chunk);
         bytes.copied().map_or(0, u32::from_ne_bytes)
     }
+
+    /// The 64-bit field at this offset.
+    fn u64(&self, offset: usize) -> u64 {
+        let bytes = self.0.get(offset..).and_then(<[u8]>::first_chunk);
+        bytes.copied().map_or(0, u64::from_ne_bytes)
+    }
 }
 
 /// Up to and with `tcpi_notsent_bytes`.
@@ -87,6 +103,8 @@ const ROUND_TRIP: usize = 68;
 const ROUND_TRIP_VARIATION: usize = 72;
 const CONGESTION_WINDOW: usize = 80;
 const TOTAL_RETRANSMITTED: usize = 100;
+const BYTES_ACKED: usize = 120;
+const BYTES_RECEIVED: usize = 128;
 const NOT_SENT: usize = 144;
 
 /// `TCP_RTO_MAX_MS`, since Linux 6.15; at least 1000.
