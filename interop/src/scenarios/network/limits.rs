@@ -55,13 +55,13 @@ pub(super) fn flows(time: Duration) -> Limit {
 }
 
 /// While a session moves, the worst 500 ms as a share of plain TLS's mean on one path.
-pub(super) const MIGRATION_HALF_SECOND: Limit = Limit::at_least(0.9, Rigour::Watched);
+pub(super) const MIGRATION_HALF_SECOND: Limit = Limit::at_least(0.9, Rigour::Enforced);
 
 /// The same of the worst 100 ms.
-pub(super) const MIGRATION_TENTH: Limit = Limit::at_least(0.5, Rigour::Watched);
+pub(super) const MIGRATION_TENTH: Limit = Limit::at_least(0.5, Rigour::Enforced);
 
 /// The busiest 100 ms as a share of the line.
-pub(super) const MIGRATION_BURST: Limit = Limit::at_most(2.0, Rigour::Watched);
+pub(super) const MIGRATION_BURST: Limit = Limit::at_most(2.0, Rigour::Enforced);
 
 /// What a stream on a clean path waits, as a share of what it waits when it shares both paths.
 pub(super) const BLOCKING: Limit = Limit::at_most(0.5, Rigour::Enforced);
