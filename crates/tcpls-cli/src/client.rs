@@ -239,7 +239,7 @@ impl ClientSession {
     /// Closes the session and waits until the peer has everything and the connections are gone. One that
     /// fell silent is not waited for.
     pub(crate) async fn close(self) {
-        self.session.close();
+        self.session.close(0, b"");
         let silent = self.session.paths().iter().any(Path::is_suspect);
         let patience = if silent { PATIENCE } else { LONGEST };
         let _idle = tokio::time::timeout(patience, self.connector.wait_idle()).await;

@@ -33,14 +33,14 @@ pub use config::{Failover, SessionConfig, StreamAnnouncement};
 pub use connection::ConnectionStart;
 pub use crypto::{ContentType, OpenedRecord};
 pub use error::{
-    AddressError, CloseReason, ConnectionFailure, FinishError, Limit, OpenError, PeerMisbehaved,
-    ReadError, ResetError, RetireError, TokenError, WriteError,
+    AddressError, CloseCode, CloseReason, ConnectionFailure, FinishError, Limit, OpenError,
+    PeerMisbehaved, ReadError, ResetError, RetireError, TokenError, TransportCode, WriteError,
 };
 pub use event::Event;
 pub use handle::ConnectionHandle;
 pub use path::{PathInfo, PathStatus, StreamPaths};
 pub use profile::Profile;
-pub use session::Session;
+pub use session::{Session, SessionClose};
 pub use stats::{ConnectionStats, FrameCounts, SessionStats, StreamStats};
 pub use stream::{RecvStream, SendStream};
 pub use tcpls_crypto as crypto;

@@ -17,7 +17,7 @@ pub enum Profile {
 }
 
 /// What this library can do beyond the draft.
-const IMPLEMENTED: Features = Features::NONE;
+const IMPLEMENTED: Features = Features::NONE.with(Features::SESSION_CLOSE);
 
 /// What was agreed on when the session began.
 #[derive(Debug, Clone, Copy, Default)]

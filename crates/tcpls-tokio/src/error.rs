@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use tcpls_core::CloseReason as SessionError;
-use tcpls_core::ConnectionFailure;
 use tcpls_core::crypto::{ConfigError, HandshakeError, KeyError, PlainReason};
 use tcpls_core::wire::hello::join::JoinFailure;
+use tcpls_core::{CloseCode, ConnectionFailure};
 use thiserror::Error;
 
 use crate::io::is_reset;
@@ -321,12 +321,13 @@ impl IoError {
 fn kind(reason: &SessionError) -> io::ErrorKind {
     match reason {
         SessionError::IdleTimeout => io::ErrorKind::TimedOut,
-        SessionError::PeerAlert(_) | SessionError::PeerMisbehaved(_) => {
-            io::ErrorKind::ConnectionReset
-        }
+        SessionError::PeerAlert(_)
+        | SessionError::PeerMisbehaved(_)
+        | SessionError::PeerClosed(CloseCode::Transport(_)) => io::ErrorKind::ConnectionReset,
         SessionError::Lost(_) => io::ErrorKind::ConnectionAborted,
         SessionError::LocalClose
         | SessionError::PeerClose
+        | SessionError::PeerClosed(CloseCode::Application(_))
         | SessionError::Aborted
         | SessionError::LimitExceeded(_)
         | SessionError::Internal(_) => io::ErrorKind::NotConnected,

@@ -17,7 +17,7 @@
 //! send.write_all(b"hello").await?;
 //! send.finish()?;
 //! let answer = recv.read_to_end(1 << 20).await?;
-//! session.close();
+//! session.close(0, b"");
 //! endpoint.wait_idle().await;
 //! # drop(answer);
 //! # Ok(())
@@ -84,8 +84,8 @@ pub use tcpls_core::crypto::{HandshakeInfo, PlainReason, provider};
 pub use tcpls_core::wire::hello::join::JoinFailure;
 pub use tcpls_core::wire::{AddressId, ConnectionId, Features, SessionParams, StreamId};
 pub use tcpls_core::{
-    AddressError, ConnectionFailure, ConnectionStats, Failover, PathInfo, PathStatus, Profile,
-    SessionConfig, SessionStats, StreamStats, scheduler,
+    AddressError, CloseCode, ConnectionFailure, ConnectionStats, Failover, PathInfo, PathStatus,
+    Profile, SessionClose, SessionConfig, SessionStats, StreamStats, TransportCode, scheduler,
 };
 
 /// The provider to build rustls configurations on: aws-lc-rs, carrying the TCPLS extensions.

@@ -202,16 +202,6 @@ impl Session {
         self.handle.shared.inspect(|state| state.ended().copied())
     }
 
-    /// Closes the session: finished streams are delivered first, unfinished ones fail at the
-    /// peer, then both sides say goodbye with `close_notify` (draft 4.4).
-    ///
-    /// Returns at once and may be called again; [`closed`](Self::closed) tells when it is done.
-    pub fn close(&self) {
-        self.handle
-            .shared
-            .update(|state, now| state.core.close(now));
-    }
-
     /// Asks the peer for an acknowledgement on each connection, which shows that it is there
     /// (draft 5.2.2).
     pub fn ping(&self) {

@@ -71,7 +71,7 @@ pub(super) async fn client(
             },
         }
     };
-    session.close();
+    session.close(0, b"");
     let _late = tokio::time::timeout(GOODBYE, endpoint.wait_idle()).await;
     ended
 }
@@ -120,7 +120,7 @@ pub(super) async fn server(setup: &Setup, server: &Server, commands: &mut Comman
             },
         }
     };
-    session.close();
+    session.close(0, b"");
     let _late = tokio::time::timeout(GOODBYE, endpoint.wait_idle()).await;
     ended
 }

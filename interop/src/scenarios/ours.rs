@@ -108,7 +108,7 @@ async fn streams(lab: Arc<Lab>, client: Setup, server: Setup) -> Result<String> 
     while let Some(result) = tasks.join_next().await {
         result??;
     }
-    ours.close();
+    ours.close(0, b"");
     ours::closed_by_peer(&theirs).await?;
     client_endpoint.wait_idle().await;
     server_endpoint.wait_idle().await;
@@ -129,7 +129,7 @@ async fn resumption(lab: Arc<Lab>) -> Result<String> {
             ours.handshake().is_resumed(),
             theirs.handshake().is_resumed(),
         ));
-        ours.close();
+        ours.close(0, b"");
         ours::closed_by_peer(&theirs).await?;
         client.wait_idle().await;
     }

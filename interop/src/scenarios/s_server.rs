@@ -120,7 +120,7 @@ async fn talk(session: &Session, server: &mut Program, words: &str) -> Result<()
 
 /// Closes on our side; the server must see it and end.
 async fn close(client: &Endpoint, session: &Session, server: &mut Program) -> Result<()> {
-    session.close();
+    session.close(0, b"");
     server.close_input();
     let reason = session.closed().await;
     client.wait_idle().await;
@@ -186,7 +186,7 @@ async fn resumption(lab: Arc<Lab>) -> Result<String> {
     );
     // The tickets stand before the words, so they have arrived with them.
     talk(&first, &mut server, "first session").await?;
-    first.close();
+    first.close(0, b"");
     client.wait_idle().await;
 
     let mut second = ours::connect_plain(&client, address).await?;

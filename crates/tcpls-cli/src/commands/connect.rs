@@ -63,7 +63,7 @@ pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
         }
         Connected::Session(session) => {
             relay_session(&session).await?;
-            session.close();
+            session.close(0, b"");
             connector.wait_idle().await;
             Ok(())
         }

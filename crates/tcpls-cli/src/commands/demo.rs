@@ -122,7 +122,7 @@ impl Pair {
     }
 
     async fn close(self) {
-        self.client.close();
+        self.client.close(0, b"");
         self.client_endpoint.wait_idle().await;
         self.server_endpoint.close();
         self.server_endpoint.wait_idle().await;

@@ -82,7 +82,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Closes, so that everything is read that the server sent right after the handshake.
 async fn say_goodbye(session: &Session) {
-    session.close();
+    session.close(0, b"");
     // How it ended does not matter any more.
     let _reason = timeout(GOODBYE, session.closed()).await;
 }

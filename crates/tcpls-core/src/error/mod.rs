@@ -4,10 +4,12 @@
 //! operation on a stream has its own small enum. [`CloseReason::alert`] is the one place that turns
 //! an error into the TLS alert that the peer gets.
 
+mod code;
 mod operation;
 mod peer;
 
 use crate::{crypto::NotAuthentic, wire::AlertDescription};
+pub use code::{CloseCode, TransportCode};
 pub use operation::{
     AddressError, FinishError, OpenError, ReadError, ResetError, RetireError, TokenError,
     WriteError,
@@ -17,8 +19,8 @@ use thiserror::Error;
 
 /// Why a session ended; final once [`Event::Closed`](crate::Event::Closed) reports it.
 ///
-/// Only [`LocalClose`](Self::LocalClose) and [`PeerClose`](Self::PeerClose) are orderly: the alert
-/// `close_notify` went both ways. Even then a stream that was not finished did not end cleanly, and
+/// [`LocalClose`](Self::LocalClose), [`PeerClose`](Self::PeerClose) and the code of an application are
+/// orderly: the alert `close_notify` went both ways. Even then a stream that was not finished did not end cleanly, and
 /// its calls return [`ReadError::Lost`] or [`WriteError::Lost`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum CloseReason {
@@ -28,6 +30,10 @@ pub enum CloseReason {
     /// The peer closed the session.
     #[error("the peer closed the session")]
     PeerClose,
+    /// The peer ended the session and said why; [`Session::peer_close`](crate::Session::peer_close) has its
+    /// words. Only between peers that agreed on codes.
+    #[error("the peer ended the session: {0}")]
+    PeerClosed(CloseCode),
     /// This side gave the session up at once: [`Session::abort`](crate::Session::abort).
     #[error("the session was aborted here")]
     Aborted,
@@ -56,7 +62,11 @@ impl CloseReason {
     /// one, except that silence ends with `close_notify`.
     pub fn alert(self) -> Option<AlertDescription> {
         match self {
-            Self::LocalClose | Self::PeerClose | Self::Lost(_) | Self::PeerAlert(_) => None,
+            Self::LocalClose
+            | Self::PeerClose
+            | Self::PeerClosed(_)
+            | Self::Lost(_)
+            | Self::PeerAlert(_) => None,
             Self::PeerMisbehaved(error) => Some(error.alert()),
             Self::Aborted | Self::LimitExceeded(_) | Self::Internal(_) => {
                 Some(AlertDescription::INTERNAL_ERROR)
@@ -65,9 +75,12 @@ impl CloseReason {
         }
     }
 
-    /// Whether `close_notify` went both ways.
+    /// Whether the session was closed in order.
     pub const fn is_orderly(self) -> bool {
-        matches!(self, Self::LocalClose | Self::PeerClose)
+        matches!(
+            self,
+            Self::LocalClose | Self::PeerClose | Self::PeerClosed(CloseCode::Application(_))
+        )
     }
 }
 

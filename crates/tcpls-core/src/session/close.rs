@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{
-    Session,
+    Session, farewell,
     state::{Closer, Draining, Lifecycle, Orphaned},
 };
 use crate::{
@@ -95,8 +95,16 @@ pub(super) fn on_timeout(session: &mut Session, now: Instant) {
     }
     match session.lifecycle {
         Lifecycle::Finishing(_) => drain(session, Closer::Local, now),
-        Lifecycle::Draining(_) => {
-            end_without_connections(session, ConnectionFailure::TimedOut);
+        Lifecycle::Draining(draining) => {
+            if farewell::defer(session, draining, now) {
+                return;
+            }
+            let failure = ConnectionFailure::TimedOut;
+            if farewell::is_said(session, draining) {
+                end(session, draining.closer.reason(), failure);
+            } else {
+                end_without_connections(session, failure);
+            }
         }
         Lifecycle::Open | Lifecycle::Closed(_) => {}
     }
@@ -108,7 +116,8 @@ pub(super) fn on_last_connection_lost(
     failure: ConnectionFailure,
     now: Instant,
 ) {
-    let waits = matches!(session.lifecycle, Lifecycle::Open | Lifecycle::Finishing(_));
+    let waits = matches!(session.lifecycle, Lifecycle::Open | Lifecycle::Finishing(_))
+        && !session.farewell.is_heard();
     match session.config.orphan_timeout {
         Some(timeout) if waits && session.control.may_join() => {
             session.orphaned = Some(Orphaned {
@@ -135,10 +144,10 @@ pub(super) fn fail(session: &mut Session, reason: CloseReason) {
 }
 
 fn drain(session: &mut Session, closer: Closer, now: Instant) {
-    let deadline = now + session.config.drain_timeout;
     let draining = Draining {
         closer,
-        deadline,
+        deadline: now + farewell::drain_time(session),
+        until: now + session.config.drain_timeout,
         sent: false,
         received: false,
     };
@@ -203,6 +212,7 @@ fn end(session: &mut Session, reason: CloseReason, failure: ConnectionFailure) {
     if matches!(session.lifecycle, Lifecycle::Closed(_)) {
         return;
     }
+    let reason = session.farewell.explain(reason);
     session.lifecycle = Lifecycle::Closed(reason);
     session.orphaned = None;
     for c in session.connections.live().to_vec() {

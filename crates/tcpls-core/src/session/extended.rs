@@ -1,6 +1,6 @@
 //! Frames beyond the draft: which part of the session each is for.
 
-use super::Session;
+use super::{Session, farewell};
 use crate::{
     CloseReason,
     profile::Terms,
@@ -14,13 +14,17 @@ pub(super) fn on_params(session: &mut Session, peer: Option<SessionParams>) {
 
 /// Applies one frame. Those of features that were not agreed on are passed over, as if their types
 /// were not known here.
-pub(super) fn apply(session: &Session, frame: &ExtendedFrame<'_>) -> Result<(), CloseReason> {
+pub(super) fn apply(session: &mut Session, frame: &ExtendedFrame<'_>) -> Result<(), CloseReason> {
     if session.terms.peer().is_none() {
         return Err(CloseReason::Internal(
             "a frame was read that was not agreed on",
         ));
     }
     match frame {
+        ExtendedFrame::SessionClose(frame) => {
+            farewell::on_session_close(session, frame);
+            Ok(())
+        }
         ExtendedFrame::MaxData(_)
         | ExtendedFrame::MaxStreamData(_)
         | ExtendedFrame::MaxStreams(_)
@@ -30,7 +34,6 @@ pub(super) fn apply(session: &Session, frame: &ExtendedFrame<'_>) -> Result<(), 
         | ExtendedFrame::ResetStream(_)
         | ExtendedFrame::StopSending(_)
         | ExtendedFrame::StreamUni(_)
-        | ExtendedFrame::SessionClose(_)
         | ExtendedFrame::ConnectionClose(_)
         | ExtendedFrame::ConnectionPriority(_)
         | ExtendedFrame::Probe(_)

@@ -9,6 +9,7 @@ mod edges;
 mod effort;
 mod extended;
 mod failover;
+mod farewell;
 mod inspect;
 mod keys;
 mod liveness;
@@ -26,6 +27,8 @@ use activity::Activity;
 use bytes::Bytes;
 use control::Control;
 use effort::Effort;
+use farewell::Farewell;
+pub use farewell::SessionClose;
 use keys::KeyUsage;
 use state::{Lifecycle, Orphaned};
 pub(crate) use stream_change::{Expected, Lead};
@@ -69,6 +72,7 @@ pub struct Session {
     terms: Terms,
     lifecycle: Lifecycle,
     orphaned: Option<Orphaned>,
+    farewell: Farewell,
     streams: Streams,
     connections: Connections,
     control: Control,
@@ -101,6 +105,7 @@ impl Session {
             terms: Terms::default(),
             lifecycle: Lifecycle::Open,
             orphaned: None,
+            farewell: Farewell::default(),
             streams: Streams::new(role, &config),
             connections: Connections::default(),
             control: Control::new(role),

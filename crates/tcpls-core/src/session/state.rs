@@ -30,6 +30,8 @@ pub(crate) enum Lifecycle {
 pub(crate) struct Draining {
     pub(crate) closer: Closer,
     pub(crate) deadline: Instant,
+    /// The latest deadline.
+    pub(crate) until: Instant,
     /// Whether `close_notify` was given out on some connection.
     pub(crate) sent: bool,
     /// Whether `close_notify` came on some connection.
@@ -74,7 +76,7 @@ impl Lifecycle {
 }
 
 impl Closer {
-    fn reason(self) -> CloseReason {
+    pub(crate) fn reason(self) -> CloseReason {
         match self {
             Self::Local => CloseReason::LocalClose,
             Self::Peer => CloseReason::PeerClose,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Session, close, retire, schedule, stream_change};
+use super::{Session, close, farewell, retire, schedule, state::Lifecycle, stream_change};
 use crate::{
     CloseReason, ConnectionHandle, Limit, OutgoingRecord, Transmit, TransmitState,
     connection::{AckState, Connection, Heard, KeyUpdateAnswer, Ping, Pump, Rank, WriteHalf},
@@ -35,9 +35,13 @@ pub(super) fn poll(
         WriteHalf::Shutdown if connection.state.is_live() => return TransmitState::ShutdownWrite,
         WriteHalf::Shutdown | WriteHalf::Ended => return TransmitState::Close,
         WriteHalf::AlertDue(AlertDescription::CLOSE_NOTIFY) => {
+            last_words(session, c, out);
             return last_record(session, c, Alert::CLOSE_NOTIFY, out);
         }
-        WriteHalf::AlertDue(alert) => return last_record(session, c, Alert::fatal(alert), out),
+        WriteHalf::AlertDue(alert) => {
+            last_words(session, c, out);
+            return last_record(session, c, Alert::fatal(alert), out);
+        }
         WriteHalf::NotifyDue => {
             last_acks(session, c, out);
             return last_record(session, c, Alert::CLOSE_NOTIFY, out);
@@ -284,8 +288,22 @@ fn push_acks(
 
 /// the current ACK of every connection, before `close_notify`.
 fn last_acks(session: &mut Session, c: ConnectionHandle, out: &mut Transmit) {
-    if push_acks(session, c, AckState::take).is_ok() && !session.builder.is_empty() {
-        finish_record(session, c, out);
+    if push_acks(session, c, AckState::take).is_ok() {
+        last_words(session, c, out);
+    }
+}
+
+/// What is to be said before the last alert of a connection, with the acknowledgments that go along.
+fn last_words(session: &mut Session, c: ConnectionHandle, out: &mut Transmit) {
+    let closes = matches!(
+        session.lifecycle,
+        Lifecycle::Draining(_) | Lifecycle::Closed(_)
+    );
+    if closes {
+        farewell::push(session, c);
+        if !session.builder.is_empty() {
+            finish_record(session, c, out);
+        }
     }
 }
 

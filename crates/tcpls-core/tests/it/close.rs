@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tcpls_core::{
-    CloseReason, ConnectionFailure, ContentType, Event, FinishError, PeerMisbehaved, ReadError,
-    SessionConfig, TimeoutReason, TransmitState, WriteError,
+    CloseReason, ConnectionFailure, ContentType, Event, FinishError, PeerMisbehaved, Profile,
+    ReadError, SessionConfig, TimeoutReason, TransmitState, WriteError,
     testing::{LinkConfig, Pair, PairConfig, Solo},
     wire::{Alert, AlertDescription, Frame, Role, StreamId},
 };
@@ -429,7 +429,12 @@ fn a_violation_is_told_on_all_connections() {
 /// Aborting ends both sides at once.
 #[test]
 fn aborting_tells_the_peer() {
-    let mut pair = Pair::seeded(8);
+    let mut server = SessionConfig::new();
+    server.profile(Profile::DraftOnly);
+    let mut pair = Pair::new(PairConfig {
+        server,
+        ..PairConfig::default()
+    });
     pair.client.session.open_bi().unwrap();
     pair.drive();
     pair.client.session.abort();

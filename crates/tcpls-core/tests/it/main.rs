@@ -19,6 +19,7 @@ mod doubt;
 mod draft_only;
 mod exchange;
 mod failover;
+mod farewell;
 mod floods;
 mod hostile;
 mod interaction;

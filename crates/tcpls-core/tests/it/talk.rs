@@ -1,8 +1,8 @@
 //! What applications do with a session, in one call each.
 
 use tcpls_core::{
-    ReadError, WriteError,
-    testing::{Host, Pair, Sent},
+    ReadError, SessionConfig, WriteError,
+    testing::{Host, Pair, Sent, Solo},
     wire::{
         AckFrame, ConnectionId, ConnectionResetFrame, Fin, Frame, RecordSequence, Role,
         StreamFrame, StreamId,
@@ -51,6 +51,12 @@ pub fn transfer(pair: &mut Pair, from: Role, stream: StreamId, data: &[u8]) -> V
             received.len()
         );
     }
+}
+
+/// A session whose peer said the same about itself.
+pub fn extended(role: Role, config: SessionConfig) -> Solo {
+    let peer = config.params();
+    Solo::with_params(role, config, peer)
 }
 
 /// Stream `index` of `initiator`.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::common::{Identity, SERVER_NAME, pair, pair_over, pattern, server_name};
 use tcpls_tokio::{
-    Acceptor, Connector, Endpoint, ReadError, Session, SessionConfig, SessionError,
-    TransportConfig, WriteError,
+    Acceptor, CloseCode, Connector, Endpoint, ReadError, ReadToEndError, Session, SessionConfig,
+    SessionError, TransportConfig, WriteError,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::sync::oneshot;
@@ -20,8 +20,8 @@ async fn closing_delivers_what_was_finished_before() {
     let data = pattern(9, 900_000);
     send.write_all(&data).await.unwrap();
     send.finish().unwrap();
-    client.close();
-    client.close();
+    client.close(0, b"");
+    client.close(0, b"");
     let (_far_send, mut far_recv) = server.accept_bi().await.unwrap();
     assert!(far_recv.read_to_end(1 << 20).await.unwrap() == data);
     assert_eq!(server.closed().await, SessionError::PeerClose);
@@ -29,6 +29,26 @@ async fn closing_delivers_what_was_finished_before() {
     assert_eq!(client.close_reason(), Some(SessionError::LocalClose));
     assert!(client.open_bi().await.is_err());
     assert!(server.accept_bi().await.is_err());
+}
+
+/// The peer's application gets the code and the reason of a close, on the session and on each call that
+/// the close ends.
+#[tokio::test]
+async fn a_close_carries_a_code_and_a_reason() {
+    let (client, server) = pair().await;
+    let (mut send, _recv) = client.open_bi().await.unwrap();
+    send.write_all(b"part").await.unwrap();
+    let (_far_send, mut far_recv) = server.accept_bi().await.unwrap();
+    client.close(42, b"moving house");
+    let reason = SessionError::PeerClosed(CloseCode::Application(42));
+    assert_eq!(server.closed().await, reason);
+    let error = far_recv.read_to_end(100).await.unwrap_err();
+    assert_eq!(error, ReadToEndError::Read(ReadError::SessionLost(reason)));
+    let said = server.peer_close().unwrap();
+    assert_eq!(said.code, CloseCode::Application(42));
+    assert_eq!(&said.reason[..], b"moving house");
+    assert_eq!(client.closed().await, SessionError::LocalClose);
+    assert_eq!(client.peer_close(), None);
 }
 
 #[tokio::test]
@@ -182,7 +202,7 @@ async fn a_peer_that_does_not_read_cannot_keep_a_closed_session() {
     send.write_all(&pattern(1, 3 << 20)).await.unwrap();
     send.finish().unwrap();
     drop((send, recv));
-    session.close();
+    session.close(0, b"");
     assert!(matches!(session.closed().await, SessionError::Lost(_)));
     timeout(Duration::from_secs(60), connector.wait_idle())
         .await
@@ -218,7 +238,7 @@ async fn a_connection_whose_reading_was_resumed_ends_with_its_session() {
     }
     drop(stop);
     sleep(Duration::from_secs(1)).await;
-    session.close();
+    session.close(0, b"");
     assert!(matches!(session.closed().await, SessionError::Lost(_)));
     timeout(Duration::from_secs(60), connector.wait_idle())
         .await
@@ -236,7 +256,7 @@ async fn shutting_down_a_stream_of_a_session_that_is_over_fails() {
     finished.write_all(b"whole").await.unwrap();
     finished.shutdown().await.unwrap();
     finished.stopped().await.unwrap();
-    server.close();
+    server.close(0, b"");
     assert_eq!(client.closed().await, SessionError::PeerClose);
     let error = unfinished.shutdown().await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::NotConnected);

@@ -283,7 +283,7 @@ async fn one_port_serves_tcpls_and_plain_tls() {
     send.write_all(b"tcpls").await.unwrap();
     send.finish().unwrap();
     assert_eq!(recv.read_to_end(10).await.unwrap(), b"tcpls");
-    session.close();
+    session.close(0, b"");
     assert_eq!(serve.await.unwrap(), ["plain", "session"]);
 }
 

@@ -215,7 +215,7 @@ async fn a_silent_join_ends_after_three_seconds() {
     assert_eq!(before.elapsed().as_secs(), 3);
     peers.is_unhurt().await;
     // Nothing of it is left, though the other end of its connection still is.
-    peers.client.close();
+    peers.client.close(0, b"");
     let idle = peers.connector.wait_idle();
     let limit = Duration::from_secs(60);
     tokio::time::timeout(limit, idle).await.unwrap();
@@ -281,7 +281,7 @@ async fn a_join_has_the_records_of_a_resumption() {
         path.as_ref().unwrap();
         peers.client.ping();
     }
-    peers.client.close();
+    peers.client.close(0, b"");
     peers.client.closed().await;
     peers.server.closed().await;
     let (up, down) = (up.await.unwrap(), down.await.unwrap());
@@ -422,7 +422,7 @@ async fn a_token_does_not_outlive_its_session() {
     let peers = Peers::new(TransportConfig::default()).await;
     let (hello, _far, joining) = peers.captured().await;
     drop(peers.server);
-    peers.client.close();
+    peers.client.close(0, b"");
     peers.client.closed().await;
     peers.acceptor.wait_idle().await;
     let (mut near, far) = tokio::io::duplex(20_000);

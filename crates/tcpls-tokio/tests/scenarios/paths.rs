@@ -214,7 +214,7 @@ async fn paths_are_opened_over_tcp() {
         far.open_path(&direct).await.unwrap_err(),
         PathError::NotClient
     );
-    near.close();
+    near.close(0, b"");
     assert_eq!(far.closed().await, SessionError::PeerClose);
     client.wait_idle().await;
     server.wait_idle().await;
@@ -335,7 +335,7 @@ async fn a_session_says_goodbye_on_all_its_connections() {
     let (mut send, _recv) = peers.client.open_bi().await.unwrap();
     send.write_all(&data).await.unwrap();
     send.finish().unwrap();
-    peers.client.close();
+    peers.client.close(0, b"");
     let (_send, mut recv) = peers.server.accept_bi().await.unwrap();
     assert!(recv.read_to_end(1 << 30).await.unwrap() == data);
     assert_eq!(peers.client.closed().await, SessionError::LocalClose);

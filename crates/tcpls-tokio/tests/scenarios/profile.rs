@@ -66,7 +66,7 @@ async fn the_profile_is_agreed_on_in_the_handshake() {
         send.finish().unwrap();
         assert_eq!(recv.read_to_end(data.len()).await.unwrap(), data);
         echo.await.unwrap().unwrap();
-        near.close();
+        near.close(0, b"");
         assert!(far.closed().await.is_orderly());
     }
 }

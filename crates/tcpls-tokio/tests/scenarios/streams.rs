@@ -87,7 +87,7 @@ async fn many_streams_at_once_keep_their_bytes_apart() {
     for stream in streams {
         stream.await.unwrap();
     }
-    client.close();
+    client.close(0, b"");
     echo.await.unwrap();
 }
 
@@ -163,7 +163,7 @@ async fn a_stream_dropped_unfinished_never_looks_finished() {
     let (_far_send, mut far_recv) = server.accept_bi().await.unwrap();
     let mut part = [0; 14];
     far_recv.read_exact(&mut part).await.unwrap();
-    client.close();
+    client.close(0, b"");
     let error = far_recv.read_chunk(10).await.unwrap_err();
     assert_eq!(error, ReadError::SessionLost(SessionError::PeerClose));
 }

@@ -127,7 +127,7 @@ async fn leave(session: &Session) -> Result<(), Failure> {
         Ok(reason) if reason.is_orderly() => Ok(()),
         Ok(reason) => Err(Failure::session(reason)),
         Err(_elapsed) => {
-            session.close();
+            session.close(0, b"");
             Ok(())
         }
     }
