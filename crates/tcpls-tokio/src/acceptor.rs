@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tcpls_core::crypto::{
@@ -112,7 +113,27 @@ impl Acceptor {
         self.registry.wait_idle().await;
     }
 
+    /// The time for the first message is one for all of it, however little comes at a time.
     async fn read_hello(&self, mut transport: Transport) -> Result<Hello, ConnectError> {
+        let limit = self.config.transport.handshake_timeout.min(HELLO_TIMEOUT);
+        let flight = self.read_first_flight(&mut transport);
+        let (flight, received, total) = handshake::within(limit, flight).await?;
+        match flight {
+            Flight::Hello(message) => Ok(Hello {
+                acceptor: self.clone(),
+                message,
+                transport,
+                received,
+            }),
+            Flight::Join(hello) => Err(self.join(hello, transport, received, total).await),
+        }
+    }
+
+    /// Returns it with what came behind it and how many bytes came at all.
+    async fn read_first_flight(
+        &self,
+        transport: &mut Transport,
+    ) -> Result<(Flight, BytesMut, usize), ConnectError> {
         let mut reader = HelloReader::new(self.config.transport.codec);
         let mut received = BytesMut::new();
         let mut total = 0;
@@ -120,25 +141,17 @@ impl Acceptor {
             match reader.read(&mut received) {
                 Ok(FirstFlight::Incomplete) => {}
                 Ok(FirstFlight::Hello(hello)) => {
-                    let acceptor = self.clone();
-                    return Ok(Hello {
-                        acceptor,
-                        message: hello,
-                        transport,
-                        received,
-                    });
+                    return Ok((Flight::Hello(hello), received, total));
                 }
-                Ok(FirstFlight::Join(hello)) => {
-                    return Err(self.join(hello, transport, received, total).await);
-                }
+                Ok(FirstFlight::Join(hello)) => return Ok((Flight::Join(hello), received, total)),
                 Err(error) => {
                     let mut alert = Vec::new();
                     reader.write(&mut alert);
-                    refuse(&mut transport, &alert).await;
+                    refuse(transport, &alert).await;
                     return Err(error.into());
                 }
             }
-            match handshake::read(&mut transport, &mut received).await? {
+            match handshake::read(transport, &mut received).await? {
                 0 => return Err(ConnectError::Closed),
                 count => total += count,
             }
@@ -166,6 +179,15 @@ impl Acceptor {
             }
         }
     }
+}
+
+/// How long a client's first message may take, beside the whole handshake's time.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A client's first message that is complete.
+enum Flight {
+    Hello(ReceivedHello),
+    Join(JoinHello),
 }
 
 /// A client that has said what it wants and has not been answered.

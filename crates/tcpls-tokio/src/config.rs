@@ -57,7 +57,8 @@ impl TransportConfig {
     }
 
     /// How long a handshake may take from the first byte to the last; default 10 s. Longer keeps
-    /// sockets of silent peers longer.
+    /// sockets of silent peers longer. At a server the client's first message has 5 s of it at most,
+    /// however it trickles in.
     pub fn handshake_timeout(&mut self, timeout: Duration) -> &mut Self {
         self.handshake_timeout = timeout;
         self
