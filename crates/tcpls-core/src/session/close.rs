@@ -100,7 +100,7 @@ pub(super) fn on_timeout(session: &mut Session, now: Instant) {
                 return;
             }
             let failure = ConnectionFailure::TimedOut;
-            if farewell::is_said(session, draining) {
+            if farewell::is_said(session, draining, now) {
                 end(session, draining.closer.reason(), failure);
             } else {
                 end_without_connections(session, failure);

@@ -162,9 +162,16 @@ pub(super) fn defer(session: &mut Session, draining: Draining, now: Instant) -> 
     true
 }
 
-/// Whether this side has told the peer all there is to tell, whether or not it answers.
-pub(super) fn is_said(session: &Session, draining: Draining) -> bool {
-    is_agreed(session) && draining.sent
+/// Whether the peer was told all there is to tell, as far as TCP knows, whether or not it answers.
+pub(super) fn is_said(session: &Session, draining: Draining, now: Instant) -> bool {
+    let delivered = session.connections.iter_live().any(|(_, connection)| {
+        connection.state.write == WriteHalf::Shutdown
+            && connection
+                .liveness
+                .delivered(now)
+                .is_some_and(|since| since < now)
+    });
+    is_agreed(session) && draining.sent && delivered
 }
 
 fn is_agreed(session: &Session) -> bool {
