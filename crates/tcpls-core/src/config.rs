@@ -245,20 +245,24 @@ impl SessionConfig {
 
     /// How long a session without connections waits for one to join, if a token for it is out; default
     /// 30 s (reading A-19). With none the session is lost at once. A server keeps the state of a client
-    /// that is gone for as long.
+    /// that is gone for as long: at most what the buffers of the session hold. Hours or days let a session
+    /// outlive the sleep of its computer. Between peers that agreed on it the shorter one of both sides
+    /// counts, in whole seconds of the peer's.
     pub fn orphan_timeout(&mut self, timeout: Option<Duration>) -> &mut Self {
         self.orphan_timeout = timeout.map(|time| time.min(LONGEST));
         self
     }
 
-    /// After how long a silence of the peer the session ends; default none (reading A-46).
+    /// After how long a silence of the peer the session ends; default none (reading A-46). Between peers
+    /// that agreed on it the shorter one of both sides counts, in whole milliseconds of the peer's.
     pub fn idle_timeout(&mut self, timeout: Option<Duration>) -> &mut Self {
         self.idle_timeout = timeout.map(|time| time.min(LONGEST));
         self
     }
 
     /// After how long without a received record a Ping asks for one; default none. Below a third of
-    /// the idle timeout it keeps a session alive (reading A-46).
+    /// the idle timeout it keeps a session alive (reading A-46); between peers that agreed on an idle
+    /// timeout it is never above that.
     pub fn keep_alive(&mut self, interval: Option<Duration>) -> &mut Self {
         self.keep_alive = interval.map(|time| time.min(LONGEST));
         self

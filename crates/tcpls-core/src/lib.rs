@@ -12,6 +12,7 @@ mod connection;
 mod error;
 mod event;
 mod handle;
+mod idle;
 mod number;
 mod path;
 mod profile;

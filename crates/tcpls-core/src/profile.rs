@@ -1,7 +1,7 @@
 //! What a session may use beyond the draft (`spec/extensions.md`).
 
 use crate::{
-    SessionConfig,
+    SessionConfig, idle,
     wire::{Features, FrameSet, SessionParams},
 };
 
@@ -17,7 +17,9 @@ pub enum Profile {
 }
 
 /// What this library can do beyond the draft.
-const IMPLEMENTED: Features = Features::NONE.with(Features::SESSION_CLOSE);
+const IMPLEMENTED: Features = Features::NONE
+    .with(Features::SESSION_CLOSE)
+    .with(Features::IDLE);
 
 /// What was agreed on when the session began.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,10 +66,14 @@ impl SessionConfig {
     pub fn params(&self) -> Option<SessionParams> {
         match self.profile {
             Profile::DraftOnly => None,
-            Profile::Extended => Some(SessionParams {
-                features: IMPLEMENTED,
-                ..SessionParams::default()
-            }),
+            Profile::Extended => {
+                let mut params = SessionParams {
+                    features: IMPLEMENTED,
+                    ..SessionParams::default()
+                };
+                idle::say(self, &mut params);
+                Some(params)
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Session, farewell};
 use crate::{
-    CloseReason,
+    CloseReason, idle,
     profile::Terms,
     wire::{ExtendedFrame, SessionParams},
 };
@@ -10,6 +10,9 @@ use crate::{
 /// Takes in what the peer said about itself.
 pub(super) fn on_params(session: &mut Session, peer: Option<SessionParams>) {
     session.terms = Terms::new(session.config.params(), peer);
+    if let Some(peer) = session.terms.peer() {
+        idle::agree(&mut session.config, session.terms.features(), peer);
+    }
 }
 
 /// Applies one frame. Those of features that were not agreed on are passed over, as if their types

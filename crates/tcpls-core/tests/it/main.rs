@@ -22,6 +22,7 @@ mod failover;
 mod farewell;
 mod floods;
 mod hostile;
+mod idle;
 mod interaction;
 mod joining;
 mod keys;
