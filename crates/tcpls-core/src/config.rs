@@ -119,7 +119,9 @@ impl SessionConfig {
         self
     }
 
-    /// The same summed over all streams of the session; default 8 MiB, at least 1.
+    /// The same summed over all streams of the session; default 8 MiB, at least 1. Beside them, each
+    /// connection remembers up to 16384 frames that are not acknowledged, at most 256 bytes each with what
+    /// blocks of single bytes cost, and all that failed remember as many together.
     pub fn session_send_buffer(&mut self, bytes: usize) -> &mut Self {
         self.session_send_buffer = bytes.max(1);
         self

@@ -10,7 +10,7 @@ use crate::{
 
 /// How many frames of a connection are unacknowledged at most. Full records reach 256 MiB before that;
 /// tiny ones would otherwise cost more memory than the data in them.
-const MAX_IN_FLIGHT: usize = 16_384;
+pub(super) const MAX_IN_FLIGHT: usize = 16_384;
 
 /// What to redo of the records that the peer has not acknowledged, in sending order.
 ///
@@ -152,6 +152,7 @@ impl SentRecords {
             first -= 1;
         }
         let last = self.frames.split_off(first);
+        self.frames.shrink_to_fit();
         last.into_iter().filter_map(|sent| match sent.frame {
             SentFrame::Stream(range) => Some(range),
             SentFrame::Control(_) | SentFrame::Ping => None,

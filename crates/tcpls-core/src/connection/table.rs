@@ -1,8 +1,11 @@
 //! All connections that a session ever had.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
 
-use super::{Connection, Rank};
+use super::{Connection, Rank, sent::MAX_IN_FLIGHT};
 use crate::{
     ConnectionHandle, ConnectionStart, SessionConfig,
     wire::{ConnectionId, Role},
@@ -18,6 +21,8 @@ pub(crate) struct Connections {
     by_id: BTreeMap<ConnectionId, ConnectionHandle>,
     /// Those that are not over, in the order they came.
     live: Vec<ConnectionHandle>,
+    /// Those that failed and may remember what they carried, in the order in which they did.
+    failed: VecDeque<ConnectionHandle>,
     added: u32,
 }
 
@@ -100,6 +105,24 @@ impl Connections {
     /// The connection is over.
     pub(crate) fn bury(&mut self, handle: ConnectionHandle) {
         self.live.retain(|live| *live != handle);
+    }
+
+    /// The connection failed, and remembers what it carried until the peer's last word about it.
+    pub(crate) fn remember(&mut self, handle: ConnectionHandle) {
+        self.failed.push_back(handle);
+    }
+
+    /// Takes out the oldest connection that failed, if those that did remember more frames together than
+    /// one connection may have in flight.
+    pub(crate) fn take_beyond_memory(&mut self) -> Option<ConnectionHandle> {
+        let in_flight = |handle: &ConnectionHandle| {
+            let connection = self.all.get(handle);
+            connection.map_or(0, |connection| connection.sent.in_flight())
+        };
+        let remembered: usize = self.failed.iter().map(in_flight).sum();
+        let beyond = remembered > MAX_IN_FLIGHT;
+        self.failed.retain(|handle| in_flight(handle) > 0);
+        beyond.then(|| self.failed.pop_front()).flatten()
     }
 
     /// How many connections there ever were.

@@ -47,6 +47,14 @@ pub(super) fn fail(
     if !moved {
         doubt::begin(session, c, failure);
     }
+    session.connections.remember(c);
+    while let Some(oldest) = session.connections.take_beyond_memory() {
+        // Late acknowledgments for it will find nothing, which costs a repetition and no data.
+        doubt::end(session, oldest);
+        if let Some(connection) = session.connections.get_mut(oldest) {
+            connection.sent.retire();
+        }
+    }
     session.control.push(ControlFrame::ConnectionReset(id));
     repeat_acks(session);
 }

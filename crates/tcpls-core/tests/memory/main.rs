@@ -11,5 +11,7 @@
     reason = "tests stop at what they do not expect"
 )]
 
+mod control;
 mod received;
+mod sent;
 mod victim;

@@ -6,7 +6,7 @@ use tcpls_core::{
     wire::{Frame, PaddingRun, Role},
 };
 
-use crate::victim::{Victim, data, stream};
+use crate::victim::{SESSION, STREAM, Victim, data, stream};
 
 const SOFT: usize = 1 << 20;
 const HARD: usize = 4 << 20;
@@ -14,12 +14,6 @@ const AHEAD: usize = 2 << 20;
 
 const UNREAD: (Limit, usize) = (Limit::UnreadBytes, HARD);
 const OUT_OF_ORDER: (Limit, usize) = (Limit::OutOfOrderBytes, AHEAD);
-
-/// What a session takes that has received nothing, a receive buffer and the record in the making included.
-const SESSION: u64 = 512 << 10;
-
-/// What a stream takes that has received nothing.
-const STREAM: u64 = 1 << 10;
 
 const FULL: usize = 16_384 - 15;
 

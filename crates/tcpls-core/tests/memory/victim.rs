@@ -1,17 +1,23 @@
 //! A session under attack, and the buffers that its driver reads into.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use bytes::{Buf, BytesMut};
 use tcpls_core::{
-    CloseReason, ConnectionHandle, ContentType, OpenedRecord, SessionConfig,
+    CloseReason, ConnectionFailure, ConnectionHandle, ContentType, OpenedRecord, SessionConfig,
     testing::Solo,
-    wire::{Fin, Frame, RecordSequence, Role, StreamFrame, StreamId},
+    wire::{Fin, Frame, PaddingRun, RecordSequence, Role, StreamFrame, StreamId},
 };
 
 /// The buffers that records are read into: those of a driver, and the default of
 /// [`SessionConfig::receive_buffer`].
 pub const RECEIVE_BUFFER: usize = 256 << 10;
+
+/// What a session takes that has received nothing, two receive buffers of its driver included.
+pub const SESSION: u64 = 640 << 10;
+
+/// What a stream takes that has received nothing.
+pub const STREAM: u64 = 1 << 10;
 
 /// Header, type and tag of a protected record.
 const HEADER: usize = 5;
@@ -50,20 +56,71 @@ impl Victim {
         self.connections.insert(c, input);
     }
 
+    /// A connection joins, and the peer says something on it.
+    pub fn join(&mut self, id: u32) -> ConnectionHandle {
+        let c = self.solo.join(id);
+        self.watch(c);
+        self.takes_on(c, &[Frame::Padding(PaddingRun { length: 1 })]);
+        c
+    }
+
+    /// What a connection sends now; returns how many records.
+    pub fn transmit_on(&mut self, c: ConnectionHandle) -> usize {
+        self.solo.transmit_on(c).0.len()
+    }
+
+    /// The connection fails, and with it go its driver's buffers.
+    pub fn lose(&mut self, c: ConnectionHandle) {
+        let now = self.now();
+        self.connections.remove(&c);
+        let reset = ConnectionFailure::Reset;
+        self.solo.session.handle_failure(c, reset, now);
+        self.solo.events();
+    }
+
+    pub fn first(&self) -> ConnectionHandle {
+        self.solo.first
+    }
+
+    pub fn now(&self) -> Instant {
+        self.solo.clock.now()
+    }
+
     /// Hands in a record with these frames and lets the driver do its part; returns whether the session
     /// is still there.
     pub fn takes(&mut self, frames: &[Frame<'_>]) -> bool {
+        self.takes_on(self.solo.first, frames)
+    }
+
+    /// The same on another connection.
+    pub fn takes_on(&mut self, c: ConnectionHandle, frames: &[Frame<'_>]) -> bool {
         let mut plaintext = Vec::with_capacity(ROOM);
         for frame in frames {
             frame.encode(&mut plaintext).unwrap();
         }
-        self.takes_content(ContentType::ApplicationData, &plaintext)
+        self.takes_content(c, ContentType::ApplicationData, &plaintext)
     }
 
     /// The same with any content.
-    pub fn takes_content(&mut self, content_type: ContentType, content: &[u8]) -> bool {
-        let first = self.solo.first;
-        let input = self.connections.get_mut(&first).unwrap();
+    pub fn takes_content(
+        &mut self,
+        c: ConnectionHandle,
+        content_type: ContentType,
+        content: &[u8],
+    ) -> bool {
+        let alive = self.takes_content_unpolled(c, content_type, content);
+        self.solo.events();
+        alive
+    }
+
+    /// The same while nobody asks for events.
+    pub fn takes_content_unpolled(
+        &mut self,
+        c: ConnectionHandle,
+        content_type: ContentType,
+        content: &[u8],
+    ) -> bool {
+        let input = self.connections.get_mut(&c).unwrap();
         let sequence = input.next;
         input.next = sequence.next().unwrap();
         let record = OpenedRecord {
@@ -72,8 +129,7 @@ impl Victim {
             payload: input.read(content).freeze(),
         };
         let now = self.solo.clock.now();
-        self.solo.session.handle_record(first, record, now);
-        self.solo.events();
+        self.solo.session.handle_record(c, record, now);
         self.is_alive()
     }
 
