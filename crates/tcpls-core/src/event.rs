@@ -66,6 +66,8 @@ pub enum Event {
     ConnectionSuspect(ConnectionHandle),
     /// The peer's TCP answers again.
     ConnectionRecovered(ConnectionHandle),
+    /// This connection was to be retired and is not: no other is left to carry the session (reading A-16).
+    ConnectionKept(ConnectionHandle),
     /// The peer advertised an address (draft 5.2.7).
     AddressAdded {
         /// The identifier that it has at the peer.

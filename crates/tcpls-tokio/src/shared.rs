@@ -381,6 +381,11 @@ impl State {
                 self.tell_path(connection, |id| PathEvent::Recovered { id });
                 self.inbox.stir();
             }
+            Event::ConnectionKept(connection) => {
+                if let Some(slot) = self.connections.get_mut(&connection) {
+                    slot.departure = Departure::Rejoin;
+                }
+            }
             Event::AddressAdded { address, .. } => {
                 self.tell(PathEvent::AddressAdded { address });
                 self.inbox.tell(News::Advertised(address));

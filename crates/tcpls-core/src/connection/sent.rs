@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Instant};
 use crate::{
     PeerMisbehaved,
     sent::{ControlFrame, SentFrame, SentRange},
-    wire::RecordSequence,
+    wire::{RecordSequence, StreamId},
 };
 
 /// How many frames of a connection are unacknowledged at most. Full records reach 256 MiB before that;
@@ -157,6 +157,21 @@ impl SentRecords {
             SentFrame::Stream(range) => Some(range),
             SentFrame::Control(_) | SentFrame::Ping => None,
         })
+    }
+
+    /// Takes out the Stream frames of these streams, in sending order.
+    pub(crate) fn take_streams(&mut self, streams: &[StreamId]) -> Vec<SentRange> {
+        let mut taken = Vec::new();
+        if !streams.is_empty() {
+            self.frames.retain(|sent| match sent.frame {
+                SentFrame::Stream(range) if streams.contains(&range.stream) => {
+                    taken.push(range);
+                    false
+                }
+                SentFrame::Stream(_) | SentFrame::Control(_) | SentFrame::Ping => true,
+            });
+        }
+        taken
     }
 
     /// Whether anything but a Ping waits for its acknowledgment.

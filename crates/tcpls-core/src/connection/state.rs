@@ -102,12 +102,15 @@ impl ConnectionState {
         true
     }
 
-    /// No other connection is left: this one goes on, unless one of its halves ended.
-    pub(crate) fn revive(&mut self) {
-        if matches!(self.write, WriteHalf::Retiring(_) | WriteHalf::EndDue(_)) && self.is_readable()
-        {
+    /// No other connection is left: this one goes on, unless one of its halves ended. Returns whether it
+    /// was being left until now.
+    pub(crate) fn revive(&mut self) -> bool {
+        let left = matches!(self.write, WriteHalf::Retiring(_) | WriteHalf::EndDue(_));
+        let revived = left && self.is_readable();
+        if revived {
             self.write = WriteHalf::Open;
         }
+        revived
     }
 
     /// What is unacknowledged went to other connections; the connection is given up at `deadline`.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::{
     Session, failover,
-    schedule::{STREAM_FRAMES, due},
+    schedule::{STREAM_FRAMES, best_of, due},
     stream_change,
     transmit::not_built,
 };
@@ -17,11 +17,12 @@ use crate::{
     connection::{Connection, Rank},
     number::offset,
     sent::SentFrame,
-    wire::frame::STREAM_OVERHEAD,
+    wire::{StreamId, frame::STREAM_OVERHEAD},
 };
 
 /// Sorts what a connection that failed carried.
 pub(super) fn begin(session: &mut Session, c: ConnectionHandle, failure: ConnectionFailure) {
+    let apart = kept_apart(session, c);
     let Some(connection) = session.connections.get_mut(c) else {
         return;
     };
@@ -30,13 +31,35 @@ pub(super) fn begin(session: &mut Session, c: ConnectionHandle, failure: Connect
         return failover::requeue(session, c);
     }
     let control: Vec<_> = connection.sent.control().collect();
-    for range in connection.sent.take_last(unsent) {
+    let mut lost: Vec<_> = connection.sent.take_last(unsent).collect();
+    lost.extend(connection.sent.take_streams(&apart));
+    for range in lost {
         session.streams.on_lost(range);
     }
     for frame in control {
         session.control.push(frame);
     }
     session.doubtful.push(c);
+}
+
+/// The streams on a connection that failed that have connections of their own: what is in doubt goes over
+/// any, so they take no part in it.
+fn kept_apart(session: &Session, c: ConnectionHandle) -> Vec<StreamId> {
+    let frames = session
+        .connections
+        .get(c)
+        .map(|failed| failed.sent.unacked());
+    let mut apart = Vec::new();
+    for frame in frames.into_iter().flatten() {
+        if let SentFrame::Stream(range) = frame
+            && !apart.contains(&range.stream)
+            && let Some(limit) = session.streams.limit(range.stream)
+            && best_of(session, limit).is_some()
+        {
+            apart.push(range.stream);
+        }
+    }
+    apart
 }
 
 /// Whether something is in doubt that this connection, which is of the best rank, may send.

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Session, schedule::STREAM_FRAMES, stream_change, transmit::not_built};
+use super::{
+    Session,
+    schedule::{self, STREAM_FRAMES},
+    stream_change,
+    transmit::not_built,
+};
 use crate::{
     CloseReason, ConnectionHandle,
     connection::{Connection, Health, Outstanding, Rank},
@@ -72,25 +77,45 @@ pub(super) fn find(
     if !connection.sent.has_room() {
         return None;
     }
-    let best = session.connections.best_rank() == Some(rank) && rank.is_usable();
     session
         .connections
         .iter_live()
         .find_map(|(other, carrier)| {
             let wanted = other != c
                 && match reason {
-                    Reason::Silence => best && carrier.liveness.health() == Health::Suspect,
+                    Reason::Silence => {
+                        rank.is_usable() && carrier.liveness.health() == Health::Suspect
+                    }
                     Reason::Lateness | Reason::Policy => carrier.rank() == Some(rank),
                 };
             if !wanted {
                 return None;
             }
             let from = connection.duplicated.get(&other).copied().unwrap_or(0);
-            let outstanding = carrier.sent.outstanding(from)?;
+            let outstanding = next_admitted(session, (c, rank), carrier, from)?;
             let send =
                 reason != Reason::Lateness || is_late(session, connection, carrier, outstanding);
             send.then_some((other, outstanding))
         })
+}
+
+/// The next frame of `carrier` that the connection `c` may send, as its stream is limited.
+fn next_admitted(
+    session: &Session,
+    (c, rank): (ConnectionHandle, Rank),
+    carrier: &Connection,
+    mut from: u64,
+) -> Option<Outstanding> {
+    loop {
+        let outstanding = carrier.sent.outstanding(from)?;
+        let limit = session.streams.limit(outstanding.range.stream);
+        if schedule::is_admitted(session, c, rank, limit) {
+            return Some(outstanding);
+        }
+        // Frames of few streams are not looked for behind those that all of the best connections may send.
+        limit?;
+        from = outstanding.number + 1;
+    }
 }
 
 /// Whether a frame on `carrier` would arrive sooner over `connection`, by enough to be worth it.

@@ -149,10 +149,18 @@ pub(super) fn on_deadline(session: &mut Session, c: ConnectionHandle, now: Insta
 /// to be retired: retiring never costs the session.
 pub(super) fn after_loss(session: &mut Session) {
     let best = session.connections.best_rank();
-    if best.is_none_or(|rank| rank == Rank::Unheard) {
-        session
-            .connections
-            .for_each_live(|connection| connection.state.revive());
+    if best.is_some_and(|rank| rank != Rank::Unheard) {
+        return;
+    }
+    for index in 0..session.connections.live().len() {
+        let Some(&c) = session.connections.live().get(index) else {
+            return;
+        };
+        if let Some(connection) = session.connections.get_mut(c)
+            && connection.state.revive()
+        {
+            session.events.push(Event::ConnectionKept(c));
+        }
     }
 }
 

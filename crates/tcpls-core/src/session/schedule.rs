@@ -136,17 +136,28 @@ fn may_take(
     if session.connections.live().len() == 1 {
         return true;
     }
-    let rank_of = |handle: &ConnectionHandle| session.connections.get(*handle)?.rank();
-    let best_of = |limit: &[ConnectionHandle]| {
-        let ranks = limit.iter().filter_map(rank_of);
-        ranks.filter(|rank| rank.is_usable()).min()
-    };
-    match limit.and_then(|limit| Some((limit, best_of(limit)?))) {
-        Some((limit, best)) => {
-            limit.contains(&c) && rank == best && decide(session, c, Some(limit))
-        }
-        None => session.connections.best_rank() == Some(rank) && decide(session, c, None),
+    let limit = limit.filter(|limit| best_of(session, limit).is_some());
+    is_admitted(session, c, rank, limit) && decide(session, c, limit)
+}
+
+/// Whether streams with this limit may use this connection, as the others are now.
+pub(super) fn is_admitted(
+    session: &Session,
+    c: ConnectionHandle,
+    rank: Rank,
+    limit: Option<&[ConnectionHandle]>,
+) -> bool {
+    match limit.and_then(|limit| Some((limit, best_of(session, limit)?))) {
+        Some((limit, best)) => limit.contains(&c) && rank == best,
+        None => session.connections.best_rank() == Some(rank),
     }
+}
+
+/// The best rank among these connections, if one of them is usable.
+pub(super) fn best_of(session: &Session, limit: &[ConnectionHandle]) -> Option<Rank> {
+    let rank_of = |handle: &ConnectionHandle| session.connections.get(*handle)?.rank();
+    let ranks = limit.iter().filter_map(rank_of);
+    ranks.filter(|rank| rank.is_usable()).min()
 }
 
 /// Asks the scheduler, if there is a choice.

@@ -212,6 +212,11 @@ impl Streams {
         Ok(())
     }
 
+    /// The connections that a stream is limited to; `None` for all.
+    pub(crate) fn limit(&self, id: StreamId) -> Option<&[ConnectionHandle]> {
+        self.map.get(&id)?.send.limit.as_deref()
+    }
+
     /// The lanes of streams that have something to send, with the connections that these are limited to.
     pub(crate) fn lanes(&self) -> impl Iterator<Item = (usize, Option<&[ConnectionHandle]>)> + '_ {
         self.sending.lanes()

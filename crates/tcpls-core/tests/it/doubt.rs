@@ -154,6 +154,22 @@ fn doubt_does_not_wait_for_streams_of_other_connections() {
     assert_eq!(all_offsets(&mut client, second), expected);
 }
 
+/// R9, A-14: what a stream had on its way goes out again on its own connections.
+#[test]
+fn doubt_keeps_to_the_connections_of_its_stream() {
+    let (mut client, second, id) = client(2, 0);
+    let third = client.join(2);
+    client.receive_on(third, &[Frame::Ping]);
+    let _sent = client.transmit_on(third);
+    let only = tcpls_core::StreamPaths::Only(vec![client.first, third]);
+    client.session.send(id).set_paths(only).unwrap();
+    fail(&mut client);
+    let none: &[u64] = &[];
+    assert_eq!(all_offsets(&mut client, second), none);
+    let expected: Vec<_> = [0, 1].map(place).to_vec();
+    assert_eq!(all_offsets(&mut client, third), expected);
+}
+
 /// what is in doubt waits for a connection, however long that takes.
 #[test]
 fn doubt_outlasts_a_time_without_connections() {

@@ -86,6 +86,9 @@ fn an_idle_connection_helps_a_slow_one() {
         "nothing is known of the fast one"
     );
     observe(&mut client, fast, path(20, 125_000));
+    assert!(client.transmit().is_empty(), "the stream is kept apart");
+    let anywhere = StreamPaths::All;
+    client.session.send(id).set_paths(anywhere).unwrap();
     let copy = [end(id, 0, b"stuck behind others")];
     assert_eq!(all_frames(&client.transmit()), copy);
     assert!(client.transmit().is_empty());
@@ -239,6 +242,38 @@ fn redundant_sends_everything_everywhere() {
     }
     client.receive_on(third, &[ack(2, 0)]);
     assert_eq!(client.session.stats().bytes_unacked, 0);
+}
+
+/// R9: what goes out twice keeps to the connections of its stream, too, as long as one of them works.
+#[test]
+fn copies_keep_to_the_connections_of_their_stream() {
+    let mut client = with(Redundant);
+    let [second, third] = [1, 2].map(|id| join(&mut client, id));
+    let [apart, shared] = [(); 2].map(|()| client.session.open_bi().unwrap());
+    client.transmit();
+    for connection in [second, third] {
+        let _opening = client.transmit_on(connection);
+    }
+    let only = StreamPaths::Only(vec![client.first, second]);
+    client.session.send(apart).set_paths(only).unwrap();
+    client.session.send(apart).write(b"apart").unwrap();
+    client.session.send(shared).write(b"shared").unwrap();
+    client.transmit();
+    let (sent, _) = client.transmit_on(second);
+    let copies = all_frames(&sent);
+    assert_eq!(copies.len(), 2, "{copies:?}");
+    assert_eq!(
+        all_frames(&client.transmit_on(third).0),
+        [data(shared, 0, b"shared")]
+    );
+    let now = client.clock.now();
+    for connection in [client.first, second] {
+        let failure = tcpls_core::ConnectionFailure::Reset;
+        client.session.handle_failure(connection, failure, now);
+    }
+    let (sent, _) = client.transmit_on(third);
+    let frames = all_frames(&sent);
+    assert!(frames.contains(&data(apart, 0, b"apart")), "{frames:?}");
 }
 
 /// R34: a connection whose peer has had no room for a while is not waited for, however near it is.

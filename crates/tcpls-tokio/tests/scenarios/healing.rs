@@ -312,6 +312,38 @@ async fn a_path_that_could_not_be_left_comes_back() {
     assert_eq!(remote, Some(home.proxy.address()));
 }
 
+/// a path that was closed and had to go on, because the only other one broke, is one like any
+/// other again: it comes back when it fails.
+#[tokio::test]
+async fn a_closed_path_that_had_to_go_on_comes_back() {
+    let home = Home::new(FollowPaths::Keep).await;
+    let second = Proxy::to(home.server).await;
+    let mut options = PathOptions::new();
+    options.remote(second.address());
+    let path = home.near.open_path(&options).await.unwrap();
+    second.set(Mode::Refuse);
+    let first = home.near.paths().remove(0);
+    let leaving = async {
+        while first.stats().bytes_sent < 1 << 20 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // While it waits for acknowledgments.
+        first.close();
+        path.abort();
+    };
+    tokio::join!(
+        transfer(&home.near, &home.far, pattern(5, 8 << 20)),
+        leaving
+    );
+    assert!(!first.is_closed());
+    let mut events = home.near.path_events();
+    home.proxy.reset();
+    let back = tokio::time::timeout(Duration::from_secs(10), established(&mut events));
+    back.await.unwrap();
+    let remote = home.near.paths()[0].remote_address();
+    assert_eq!(remote, Some(home.proxy.address()));
+}
+
 /// a path that the application wants is opened once that works, and again when it fails.
 #[tokio::test]
 async fn a_path_is_kept() {
