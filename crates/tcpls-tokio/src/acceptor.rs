@@ -261,6 +261,15 @@ impl Hello {
             registry,
             tokens,
         } = acceptor;
+        let place = match transport.addresses.remote {
+            Some(remote) => {
+                let place = registry
+                    .clients()
+                    .enter(remote.ip(), config.sessions_per_address);
+                Some(place.ok_or(ConnectError::TooManySessions)?)
+            }
+            None => None,
+        };
         let token = config.new_token()?;
         // A client may join before the server has read the end of its handshake (reading A-22).
         let mut tokens = tokens.session_tokens();
@@ -280,6 +289,7 @@ impl Hello {
                 config,
                 token,
                 tokens,
+                place,
             }),
         };
         establish::start(handover, &registry)

@@ -190,6 +190,8 @@ pub struct ServerConfig {
     /// Where token values come from: the TLS configuration's own generator.
     random: Random,
     pub(crate) orphaned_sessions: usize,
+    pub(crate) sessions_per_address: usize,
+    pub(crate) pending_joins: usize,
 }
 
 impl ServerConfig {
@@ -205,6 +207,8 @@ impl ServerConfig {
             transport: Arc::default(),
             random,
             orphaned_sessions: 1024,
+            sessions_per_address: 16_384,
+            pending_joins: 8,
         })
     }
 
@@ -230,6 +234,25 @@ impl ServerConfig {
     /// [`orphan_timeout`](crate::SessionConfig::orphan_timeout).
     pub fn orphaned_sessions(&mut self, sessions: usize) -> &mut Self {
         self.orphaned_sessions = sessions;
+        self
+    }
+
+    /// How many sessions one client address may have at a time, handshakes included; default 16384. IPv6
+    /// addresses of one /64 count as one. Clients beyond that are closed before their handshake costs
+    /// anything, with [`ConnectError::TooManySessions`], and counted in
+    /// [`Endpoint::refused_sessions`](crate::Endpoint::refused_sessions). Connections that join a session
+    /// do not count, and neither do plain TLS connections. Behind address translation, many clients have
+    /// one address.
+    pub fn sessions_per_address(&mut self, sessions: usize) -> &mut Self {
+        self.sessions_per_address = sessions;
+        self
+    }
+
+    /// How many connections that have shown a token of one session may be about to prove themselves, each
+    /// for three seconds at most; default 8, at least 1. One more ends the one that took longest. Each
+    /// takes a socket and what it has sent so far, at most a record.
+    pub fn pending_joins(&mut self, joins: usize) -> &mut Self {
+        self.pending_joins = joins.max(1);
         self
     }
 

@@ -198,6 +198,12 @@ impl Endpoint {
         self.inner.registry.live()
     }
 
+    /// How many sessions were refused because their client's address had too many:
+    /// [`ServerConfig::sessions_per_address`].
+    pub fn refused_sessions(&self) -> u64 {
+        self.inner.registry.clients().refused()
+    }
+
     /// Accepts nothing more and closes every session as its own [`Session::close`] would.
     pub fn close(&self) {
         self.inner.closed.set();

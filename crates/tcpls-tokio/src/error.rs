@@ -172,6 +172,9 @@ pub enum ConnectError {
     /// The client wants to join a session that this server does not have.
     #[error("the client presented a join token that is not valid here")]
     UnknownToken,
+    /// The client's address has as many sessions as it may.
+    #[error("the client's address has too many sessions")]
+    TooManySessions,
     /// The random number generator of the TLS configuration failed.
     #[error("the random number generator failed")]
     NoRandomness,
@@ -269,6 +272,7 @@ impl ConnectError {
             | Self::NotTcpls(_)
             | Self::Joined
             | Self::UnknownToken
+            | Self::TooManySessions
             | Self::NoRandomness
             | Self::EndpointClosed => false,
         }

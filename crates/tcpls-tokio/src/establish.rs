@@ -14,13 +14,14 @@ use tcpls_core::crypto::{
 use tcpls_core::wire::{ConnectionId, Role, Token};
 use tcpls_core::{ConnectionHandle, ConnectionStart, Session as Core};
 
+use crate::clients::Place;
 use crate::config::{ClientConfig, ServerConfig, TransportConfig};
 use crate::connection::{Answer, Fate, Reader, Writer};
 use crate::connector::Connected;
 use crate::error::ConnectError;
 use crate::follow::{FollowPaths, Follower, News};
 use crate::io::Transport;
-use crate::join::{Joiner, Member, PENDING_JOINS};
+use crate::join::{Joiner, Member};
 use crate::path_options::PathOptions;
 use crate::pending::Pending;
 use crate::plain::PlainStream;
@@ -49,6 +50,8 @@ pub(crate) struct ServerSide {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) token: Token,
     pub(crate) tokens: SessionTokens,
+    /// Among the sessions of the client's address; `None` where that is unknown.
+    pub(crate) place: Option<Place>,
 }
 
 impl Side {
@@ -133,7 +136,7 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
                 keys: established.keys.clone(),
                 info: established.info.clone(),
                 random: server.config.random().clone(),
-                joins: Pending::new(PENDING_JOINS),
+                joins: Pending::new(server.config.pending_joins),
             };
             (None, Some(TokenSupply::new(server, Arc::new(member))))
         }
@@ -256,6 +259,8 @@ struct TokenSupply {
     config: Arc<ServerConfig>,
     tokens: SessionTokens,
     member: Arc<Member>,
+    /// As long as the session is there.
+    _place: Option<Place>,
 }
 
 impl TokenSupply {
@@ -265,6 +270,7 @@ impl TokenSupply {
             config: server.config,
             tokens: server.tokens,
             member,
+            _place: server.place,
         }
     }
 

@@ -27,6 +27,7 @@
 mod acceptor;
 mod address_filter;
 mod block;
+mod clients;
 mod clock;
 mod config;
 mod connection;

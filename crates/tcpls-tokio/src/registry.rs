@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tcpls_core::ConnectionFailure;
 use tokio::sync::Notify;
 
+use crate::clients::Clients;
 use crate::follow::News;
 use crate::interfaces::{Change, Interfaces, LocalAddress};
 use crate::orphans::Orphans;
@@ -23,6 +24,7 @@ struct Inner {
     sessions: Mutex<Sessions>,
     emptied: Notify,
     orphans: Orphans,
+    clients: Clients,
     /// Once a session began over TCP.
     interfaces: Mutex<Option<Interfaces>>,
 }
@@ -83,6 +85,11 @@ impl Registry {
                 }
             });
         }
+    }
+
+    /// Where the sessions come from that the endpoint accepts.
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.inner.clients
     }
 
     /// How many sessions are live.

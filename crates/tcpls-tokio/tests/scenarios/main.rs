@@ -11,6 +11,7 @@
 mod addresses;
 mod cancel_safety;
 mod common;
+mod crowds;
 mod ending;
 mod establishment;
 mod fallback;
