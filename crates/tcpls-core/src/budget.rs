@@ -104,4 +104,7 @@ pub struct BudgetStats {
     pub tickets: u64,
     /// Addresses that the peer advertised.
     pub peer_addresses: u64,
+    /// Records that did not authenticate, over all connections: see
+    /// [`SessionConfig::failed_records`](crate::SessionConfig::failed_records).
+    pub failed_records: u64,
 }

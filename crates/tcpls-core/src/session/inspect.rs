@@ -4,8 +4,8 @@ use std::{net::SocketAddr, time::Instant};
 
 use super::{Session, schedule, state::Lifecycle, stream_change};
 use crate::{
-    AddressStanding, CloseReason, ConnectionHandle, ConnectionStats, PathInfo, PathStatus,
-    SessionStats, StreamStats,
+    AddressStanding, BudgetStats, CloseReason, ConnectionHandle, ConnectionStats, PathInfo,
+    PathStatus, SessionStats, StreamStats,
     connection::{Connection, Health, Heard},
     number::offset,
     wire::{AddressId, ConnectionId, Features, Role, SessionParams, StreamId},
@@ -118,7 +118,10 @@ impl Session {
             live_connections: u32::try_from(self.connections.live().len()).unwrap_or(u32::MAX),
             tokens: u32::try_from(self.control.tokens()).unwrap_or(u32::MAX),
             unused_tokens: u32::try_from(self.control.unused_tokens()).unwrap_or(u32::MAX),
-            budgets: self.effort.stats(),
+            budgets: BudgetStats {
+                failed_records: self.failed_records.into(),
+                ..self.effort.stats()
+            },
             ..SessionStats::default()
         };
         self.streams.add_stats(&mut stats);

@@ -313,6 +313,22 @@ fn many_small_streams_are_no_flood() {
     assert_eq!(budget_stats(&server).idle_frames, 0);
 }
 
+/// a peer that acknowledges every record by itself, and once more for good measure.
+#[test]
+fn busy_acknowledgments_are_no_flood() {
+    let mut client = strict(Role::Client);
+    let id = client.session.open_bi().unwrap();
+    for record in 0..20_000 {
+        client.session.send(id).write(b"x").unwrap();
+        assert_eq!(client.transmit().len(), 1);
+        for _ in 0..2 {
+            client.receive(&[ack(0, record)]);
+        }
+    }
+    assert_eq!(client.session.close_reason(), None);
+    assert_eq!(budget_stats(&client).idle_frames, 20_000);
+}
+
 /// Requests and responses without a pause on six connections that all repeat everything, through
 /// failures, for both sides.
 #[test]

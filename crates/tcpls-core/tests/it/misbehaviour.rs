@@ -301,6 +301,7 @@ fn failed_records_are_counted() {
         reason.to_string(),
         "a local limit was reached: too many records did not authenticate"
     );
+    assert_eq!(server.session.stats().budgets.failed_records, 4);
 }
 
 /// an alert that does not parse.
