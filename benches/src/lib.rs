@@ -1,6 +1,10 @@
 //! What the measuring programs share: a server that is trusted, and numbers that can be compared.
 
 pub mod cpu;
+#[cfg(feature = "peers")]
+pub mod peers;
+#[cfg(feature = "peers")]
+pub mod transport;
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::process::{answer, cargo, run, run_watching};
-use crate::{Verdict, interop, layers, spec};
+use crate::{Verdict, bench, interop, layers, spec};
 
 /// One thing to run.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ struct Step {
 
 /// In order: what is quick to run and quick to break comes first, the tests come last, so that
 /// the output ends with the closing line of the test runner.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "format",
         run: format,
@@ -40,6 +40,10 @@ const STEPS: [Step; 11] = [
     Step {
         name: "clippy-interop",
         run: interop::clippy,
+    },
+    Step {
+        name: "clippy-benches",
+        run: bench::check,
     },
     Step {
         name: "docs",

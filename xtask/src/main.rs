@@ -9,6 +9,7 @@
     reason = "a command-line tool talks on its standard streams and tells how long things took"
 )]
 
+mod bench;
 mod ci;
 mod debian;
 mod interop;
@@ -54,6 +55,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Measure TCPLS beside other transports, on loopback, in release.
+    Bench {
+        /// Passed on to the program: `--quick`, `--json FILE`, `--svg FILE`, `--markdown FILE`,
+        /// `--only WORKLOAD`, `--peers NAME,NAME`, `--rounds N`, `--window MILLISECONDS`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -66,6 +74,7 @@ fn main() -> ExitCode {
             spec::Mode::Check
         }),
         Command::Ci { steps } => ci::run_steps(&steps),
+        Command::Bench { arguments } => bench::compare(&arguments),
         Command::Interop { arguments } => interop::run_scenarios(&arguments),
     };
     match outcome {

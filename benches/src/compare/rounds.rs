@@ -1,0 +1,94 @@
+//! The order of the measurements.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tcpls_benches::{Error, Identity};
+
+use crate::arguments::Arguments;
+use crate::figure::{Figures, Results};
+use crate::subject::{self, Outcome, Subject};
+use crate::workloads::Workload;
+use crate::{memory, meter};
+
+/// A measurement that takes longer has failed.
+const LIMIT: Duration = Duration::from_secs(20);
+/// What the transport of the last measurement may take to wind up.
+const SETTLE: Duration = Duration::from_millis(20);
+
+/// Measures all that is asked for.
+pub(crate) fn run(arguments: &Arguments) -> Result<Results, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(arguments.workers)
+        .enable_all()
+        .build()?;
+    let identity = Arc::new(Identity::generate()?);
+    let mut subjects = subject::all();
+    subjects.retain(|subject| arguments.wants_peer(subject.name()));
+    let workloads: Vec<_> = Workload::ALL
+        .into_iter()
+        .filter(|workload| workload.name().contains(&arguments.only))
+        .collect();
+    let mut results = Results::default();
+    let start = meter::now();
+    for round in 1..=arguments.rounds() {
+        for workload in &workloads {
+            for subject in &subjects {
+                let seconds = start.elapsed().as_secs();
+                show(&format!(
+                    "round {round} of {}, {seconds} s: {}, {}",
+                    arguments.rounds(),
+                    workload.name(),
+                    subject.name()
+                ));
+                let measuring = Arc::clone(subject).measure(
+                    *workload,
+                    arguments.effort(),
+                    Arc::clone(&identity),
+                );
+                let outcome = runtime.block_on(limited(measuring));
+                note(&mut results, workload.name(), &**subject, outcome);
+            }
+        }
+    }
+    for workload in memory::KINDS {
+        if !workload.name().contains(&arguments.only) {
+            continue;
+        }
+        for subject in &subjects {
+            show(&format!("{}, {}", workload.name(), subject.name()));
+            let outcome = memory::measure(workload, subject.name(), arguments.effort());
+            note(&mut results, workload.name(), &**subject, outcome);
+        }
+    }
+    show("");
+    Ok(results)
+}
+
+/// Does it in a task, so that it runs on the same threads as all that it starts.
+async fn limited(measuring: impl Future<Output = Outcome> + Send + 'static) -> Outcome {
+    let task = tokio::spawn(tokio::time::timeout(LIMIT, measuring));
+    let outcome: Option<Figures> = task.await?.map_err(|_| "took too long")??;
+    tokio::time::sleep(SETTLE).await;
+    Ok(outcome)
+}
+
+fn note(results: &mut Results, workload: &'static str, subject: &dyn Subject, outcome: Outcome) {
+    match outcome {
+        Ok(Some(figures)) => results.add(workload, subject.name(), &figures),
+        Ok(None) => {}
+        Err(error) => {
+            let text = format!("{}, {workload}: {error} ({error:?})", subject.name());
+            show("");
+            eprintln!("failed: {text}");
+            results.failures.push(text);
+        }
+    }
+}
+
+/// Says on the terminal's last line how far it is.
+fn show(progress: &str) {
+    eprint!("\r\x1b[K{progress}");
+    let _unseen = std::io::stderr().flush();
+}
