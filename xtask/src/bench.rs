@@ -42,3 +42,10 @@ pub(crate) fn check() -> Result<Verdict> {
     run(lint.args(["--", "-D", "warnings"]))?;
     Ok(Verdict::Clean)
 }
+
+/// Runs everything that the benches measure once, unoptimised, so that it goes on working.
+pub(crate) fn test() -> Result<Verdict> {
+    let mut test = cargo(["test", "--locked", "--quiet", "--benches"]);
+    run(test.args(["--package", PACKAGE]))?;
+    Ok(Verdict::Clean)
+}

@@ -16,7 +16,7 @@ struct Step {
 
 /// In order: what is quick to run and quick to break comes first, the tests come last, so that
 /// the output ends with the closing line of the test runner.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step {
         name: "format",
         run: format,
@@ -60,6 +60,10 @@ const STEPS: [Step; 12] = [
     Step {
         name: "test-backends",
         run: test_backends,
+    },
+    Step {
+        name: "test-benches",
+        run: bench::test,
     },
     Step {
         name: "test",

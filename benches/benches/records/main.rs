@@ -8,6 +8,8 @@
     reason = "a bench that cannot start shall say where"
 )]
 
+mod halves;
+
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -100,5 +102,5 @@ fn seal_and_open(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, seal_and_open);
+criterion_group!(benches, seal_and_open, halves::seal, halves::open);
 criterion_main!(benches);
