@@ -22,6 +22,7 @@ use crate::error::ConnectError;
 use crate::follow::{FollowPaths, Follower, News};
 use crate::io::Transport;
 use crate::join::{Joiner, Member};
+use crate::orphans::Orphan;
 use crate::path_options::PathOptions;
 use crate::pending::Pending;
 use crate::plain::PlainStream;
@@ -345,7 +346,7 @@ async fn run_timer(
                 supply.issue(wanted);
                 if !alone {
                     orphan = None;
-                } else if orphan.is_none() {
+                } else if !orphan.as_ref().is_some_and(Orphan::is_entered) {
                     let limit = supply.config.orphaned_sessions;
                     orphan = Some(registration.orphans().enter(&shared, limit));
                 }

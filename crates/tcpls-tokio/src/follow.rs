@@ -180,6 +180,9 @@ impl Follower {
     fn look(&mut self) {
         let now = clock::now();
         let (news, usable, suspects, connected) = self.shared.update(|state, now| {
+            if state.core.is_closing() {
+                self.plan.close();
+            }
             for connection in superfluous(state) {
                 retire(state, connection, now);
             }

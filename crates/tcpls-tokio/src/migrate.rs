@@ -171,7 +171,11 @@ fn is_grown(past: &[Carried], delays: Delays) -> bool {
         // It is on its way and did not arrive.
         new = new.max(per_second(FIRST_FLIGHT, delays.new));
     }
-    old < per_second(FIRST_FLIGHT, LITTLE_IN) || delays.grown(new, old) >= old / 4 * 3
+    if old < per_second(FIRST_FLIGHT, LITTLE_IN) {
+        // Who is silent at this moment may not be for long.
+        return TICK.saturating_mul(u32::try_from(before.len()).unwrap_or(u32::MAX)) >= LITTLE_IN;
+    }
+    delays.grown(new, old) >= old / 4 * 3
 }
 
 impl Delays {
@@ -240,8 +244,9 @@ mod tests {
         let same = delays(50, 50);
         let is_grown = |rates: &[_]| is_grown(&past(rates), same);
         assert!(!is_grown(&[]), "too early to tell");
-        assert!(is_grown(&[(0, 0), (0, 0)]));
-        assert!(is_grown(&[(3000, 0), (3000, 0)]));
+        assert!(!is_grown(&[(0, 0), (0, 0)]), "too early still");
+        assert!(is_grown(&[(0, 0); 4]));
+        assert!(is_grown(&[(3000, 0); 4]));
         assert!(!is_grown(&[(FAST, 0), (FAST, 0), (FAST, 0)]));
         assert!(!is_grown(&[(FAST, 0), (FAST, FAST / 8), (FAST, FAST / 8)]));
         let grown = [(FAST, FAST / 8), (FAST, FAST / 4), (FAST, FAST / 2)];

@@ -60,8 +60,51 @@ impl Orphans {
     }
 }
 
+impl Orphan {
+    /// Whether it still counts. One that made room for another and got a connection just then does not,
+    /// should it lose that one, too.
+    pub(crate) fn is_entered(&self) -> bool {
+        self.orphans.lock().sessions.contains_key(&self.key)
+    }
+}
+
 impl Drop for Orphan {
     fn drop(&mut self) {
         self.orphans.lock().sessions.remove(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tcpls_core::wire::Role;
+    use tcpls_core::{Session, SessionConfig};
+
+    use super::*;
+    use crate::shared::State;
+
+    fn session() -> Arc<Shared> {
+        let now = crate::clock::now();
+        let core = Session::new(Role::Server, SessionConfig::new(), now);
+        Arc::new(Shared::new(core))
+    }
+
+    /// the one that waited longest makes room and knows that it does not count any more.
+    #[test]
+    fn there_are_never_more_than_allowed() {
+        let orphans = Orphans::default();
+        let sessions = [(); 5].map(|()| session());
+        let entries: Vec<_> = sessions
+            .iter()
+            .map(|shared| orphans.enter(shared, 2))
+            .collect();
+        assert_eq!(orphans.lock().sessions.len(), 2);
+        let counted: Vec<_> = entries.iter().map(Orphan::is_entered).collect();
+        assert_eq!(counted, [false, false, false, true, true]);
+        let aborted = sessions
+            .each_ref()
+            .map(|shared| !shared.inspect(State::is_orphan));
+        assert_eq!(aborted, [true, true, true, false, false]);
+        drop(entries);
+        assert!(orphans.lock().sessions.is_empty());
     }
 }

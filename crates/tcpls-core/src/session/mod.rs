@@ -347,6 +347,11 @@ impl Session {
         close::close(self, now);
     }
 
+    /// Whether the session is on its way to its end, by [`close`](Self::close), the peer's, or an error.
+    pub fn is_closing(&self) -> bool {
+        self.lifecycle != Lifecycle::Open
+    }
+
     /// Command: ends the session at once with a fatal alert on every connection.
     pub fn abort(&mut self) {
         close::fail(self, CloseReason::Aborted);

@@ -1,7 +1,7 @@
 //! Which paths to try next, and when: no socket, no clock.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -22,6 +22,14 @@ pub(crate) struct Plan {
     cut_off: Option<Instant>,
     /// Where connections go.
     connected: Vec<SocketAddr>,
+    closing: Closing,
+}
+
+/// Whether the session is on its way to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    No,
+    Yes,
 }
 
 /// Which place; never used twice.
@@ -135,7 +143,15 @@ impl Plan {
             budget: Budget::new(now),
             cut_off: None,
             connected: Vec::new(),
+            closing: Closing::No,
         }
+    }
+
+    /// The session closes: what it finished may still need the paths that it had, but no others.
+    pub(crate) fn close(&mut self) {
+        self.closing = Closing::Yes;
+        self.places
+            .retain(|place| matches!(place.origin, Origin::Lost(..) | Origin::Suspect(..)));
     }
 
     /// Says how many connections are usable. Without any, pauses are over, but for those after joins that
@@ -310,19 +326,25 @@ impl Plan {
 
     /// When something is due that is not now.
     pub(crate) fn next(&self, now: Instant) -> Option<Instant> {
-        let allowed = self.budget.next(now);
+        let allowed = self.allowed(now);
         self.places
             .iter()
             .filter(|place| self.is_open(place) && self.has_room(place))
-            .map(|place| match self.cut_off {
-                Some(_) => place.next,
-                None => place.next.max(allowed),
-            })
+            .map(|place| place.next.max(allowed))
             .min()
     }
 
+    /// From when on another join is within the budget: at once when the session has no connection. One that
+    /// is only silent may speak again and fall silent again, for hours.
+    fn allowed(&self, now: Instant) -> Instant {
+        if self.cut_off.is_some() && self.connected.is_empty() {
+            return now;
+        }
+        self.budget.next(now)
+    }
+
     fn due(&self, now: Instant) -> Option<usize> {
-        if self.cut_off.is_none() && self.budget.next(now) > now {
+        if self.allowed(now) > now {
             return None;
         }
         self.places
@@ -363,6 +385,10 @@ impl Plan {
 
     /// Adds a place that is not tried before this time.
     fn add(&mut self, options: PathOptions, origin: Origin, next: Instant) {
+        if self.closing == Closing::Yes && !matches!(origin, Origin::Lost(..) | Origin::Suspect(..))
+        {
+            return;
+        }
         if self.places.len() >= PLACES {
             tracing::debug!("too many paths are gone to get all of them back");
             let idle = |place: &Place| place.trying == Trying::No;

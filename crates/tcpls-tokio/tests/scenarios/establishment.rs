@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::common::{Identity, SERVER_NAME};
+use crate::proxy::Proxy;
 use tcpls_tokio::{ConnectError, Endpoint, PathEvent, PathOptions, TransportConfig};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -83,20 +84,51 @@ async fn spare_connections_join_as_the_session_begins() {
     }
 }
 
-/// R17: a client that wants no spare connection has one.
+/// R17: a client gets as many spare connections as it wants, and those that come about beside these are
+/// closed: each costs the server nothing but a TCP connection.
 #[tokio::test]
 async fn nobody_gets_more_connections_than_wanted() {
     let identity = Identity::generate();
     let server = Endpoint::server(identity.server_config(), LOOPBACK).unwrap();
-    let mut config = identity.client_config();
-    config.local_addresses([2, 3].map(|last| IpAddr::from([127, 0, 0, last])));
-    let client = Endpoint::client(config);
-    let address = server.local_addr().unwrap();
-    let accept = async { server.accept().await.unwrap().await.unwrap() };
-    let (near, _far) = tokio::join!(client.connect(address, SERVER_NAME), accept);
-    let near = near.unwrap();
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    assert_eq!(near.stats().connections, 1);
+    let mut open = Vec::new();
+    for wanted in 0..3 {
+        let proxies = [
+            Proxy::to(server.local_addr().unwrap()).await,
+            Proxy::to(server.local_addr().unwrap()).await,
+            Proxy::to(server.local_addr().unwrap()).await,
+            Proxy::to(server.local_addr().unwrap()).await,
+        ];
+        let addresses = proxies.each_ref().map(Proxy::address);
+        let mut config = identity.client_config();
+        config.spare_connections(wanted);
+        let client = Endpoint::client(config);
+        let accept = async {
+            loop {
+                // Some of the connections before were closed before they said anything.
+                if let Ok(session) = server.accept().await.unwrap().await {
+                    return session;
+                }
+            }
+        };
+        let (near, far) = tokio::join!(client.connect(&addresses[..], SERVER_NAME), accept);
+        let near = near.unwrap();
+        while near.paths().len() <= wanted || far.paths().len() <= wanted {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let dialled = || proxies.iter().map(Proxy::connections).sum::<usize>();
+        if wanted == 0 {
+            assert_eq!(dialled(), 1, "nobody else was asked");
+        }
+        // Longer than the distance of two attempts.
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        for session in [&near, &far] {
+            assert_eq!(session.paths().len(), wanted + 1);
+            assert_eq!(usize::try_from(session.stats().connections), Ok(wanted + 1));
+        }
+        assert!((wanted + 1..=proxies.len()).contains(&dialled()));
+        open.push((client, near, far, proxies));
+    }
+    assert_eq!(server.open_sessions(), 3, "all others came to nothing");
 }
 
 /// R51, A-25: a server on several addresses is one server: what begins on one goes on at another.

@@ -6,7 +6,7 @@ use tcpls_core::{ConnectionStart, Session, SessionConfig};
 use super::*;
 
 /// The handle of this connection of a session.
-fn connection(nth: u32) -> ConnectionHandle {
+pub(crate) fn connection(nth: u32) -> ConnectionHandle {
     let now = crate::clock::now();
     let mut session = Session::new(Role::Client, SessionConfig::new(), now);
     let start = |id| ConnectionStart::joined(ConnectionId::from_wire(id));
@@ -259,7 +259,43 @@ fn a_path_that_comes_and_goes_takes_few_identifiers() {
         id = plan.begin(now).unwrap().id;
     }
     assert_eq!(joins, 24 + 29);
+    let mut silent = Plan::new(start);
+    silent.set_connected(vec![([192, 0, 2, 1], 443).into()]);
+    let (mut now, mut joins) = (start, 0);
+    while now < start + Duration::from_secs(600) {
+        now += SPACING;
+        silent.set_usable(0, now);
+        silent.set_suspects(vec![(connection(0), None, PathOptions::new())], now);
+        now += SUSPICION;
+        if let Some(place) = silent.begin(now) {
+            silent.on_joined(place.id, now);
+            joins += 1;
+        }
+        silent.set_usable(1, now);
+        silent.set_suspects(Vec::new(), now);
+    }
+    assert!(
+        (50..=24 + 30).contains(&joins),
+        "{joins} while it was silent"
+    );
     plan.set_usable(0, now);
     plan.on_lost(connection(0), None, PathOptions::new(), now);
     assert!(plan.begin(now).is_some(), "unless it is the last one");
+}
+
+/// a session that closes may get back what it had, and goes nowhere else.
+#[test]
+fn a_closing_session_goes_nowhere_new() {
+    let (mut plan, id, now) = lost();
+    let address = ([192, 0, 2, 1], 443).into();
+    let policy = AdvertisedAddresses::Open;
+    plan.on_advertised(address, policy, now);
+    plan.want(PathOptions::to(address), Origin::Wanted, now);
+    plan.on_unreached(id, now);
+    plan.close();
+    plan.on_advertised(([192, 0, 2, 2], 443).into(), policy, now);
+    plan.set_usable(0, now);
+    let now = plan.next(now).unwrap();
+    assert_eq!(plan.begin(now).unwrap().id, id);
+    assert!(plan.begin(now + SPACING).is_none());
 }
