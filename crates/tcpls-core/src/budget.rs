@@ -12,6 +12,7 @@ pub struct Budgets {
     pub(crate) idle_records: u32,
     pub(crate) empty_records: u32,
     pub(crate) pings: u32,
+    pub(crate) resets: u32,
     pub(crate) key_updates: u32,
     pub(crate) tickets: u32,
     pub(crate) peer_addresses: u32,
@@ -24,6 +25,7 @@ impl Default for Budgets {
             idle_records: 1 << 14,
             empty_records: 8,
             pings: 10_000,
+            resets: 1 << 14,
             key_updates: 32,
             tickets: 256,
             peer_addresses: 64,
@@ -60,9 +62,16 @@ impl Budgets {
         self
     }
 
-    /// Records with Pings, each of which is answered; default 10000.
+    /// Records with Pings or probes, each of which is answered; default 10000.
     pub fn pings(&mut self, records: u32) -> &mut Self {
         self.pings = records;
+        self
+    }
+
+    /// Streams that the peer resets, and twice those that it stops; default 16384. Each stream that it ends
+    /// in order makes up for one, so that as many may be given up at any speed.
+    pub fn resets(&mut self, streams: u32) -> &mut Self {
+        self.resets = streams;
         self
     }
 
@@ -96,8 +105,10 @@ pub struct BudgetStats {
     pub idle_records: u64,
     /// Records without any frame.
     pub empty_records: u64,
-    /// Records with Pings.
+    /// Records with Pings or probes.
     pub pings: u64,
+    /// Streams that the peer reset, and twice those that it stopped.
+    pub resets: u64,
     /// Key updates that went further than any before.
     pub key_updates: u64,
     /// Session tickets.

@@ -164,6 +164,7 @@ impl PeerMisbehaved {
             | Self::IdleFrames
             | Self::IdleRecords
             | Self::PingFlood
+            | Self::ResetFlood
             | Self::TicketFlood
             | Self::AddressFlood
             | Self::KeyUpdateFlood => TransportCode::EXCESSIVE_LOAD,

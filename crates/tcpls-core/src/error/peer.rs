@@ -22,9 +22,12 @@ pub enum PeerMisbehaved {
     /// Too many records with nothing but padding, warnings or an unfinished handshake message.
     #[error("too many records with nothing but padding or warnings")]
     IdleRecords,
-    /// Too many records with Pings.
+    /// Too many records with Pings or probes.
     #[error("too many Pings")]
     PingFlood,
+    /// Too many streams that were reset or stopped.
+    #[error("too many streams were reset")]
+    ResetFlood,
     /// Too many session tickets.
     #[error("too many session tickets")]
     TicketFlood,
@@ -94,6 +97,7 @@ impl PeerMisbehaved {
             | Self::IdleFrames
             | Self::IdleRecords
             | Self::PingFlood
+            | Self::ResetFlood
             | Self::TicketFlood
             | Self::AddressFlood
             | Self::KeyUpdateFlood => AlertDescription::UNEXPECTED_MESSAGE,

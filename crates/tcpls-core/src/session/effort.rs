@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{BudgetStats, Budgets, PeerMisbehaved, wire::Frame};
+use crate::{
+    BudgetStats, Budgets, PeerMisbehaved,
+    wire::{ExtendedFrame, Fin, Frame},
+};
 
 /// How many idle frames, idle records or Pings one frame makes up for that changes something.
 const MAKES_UP_FOR: u64 = 32;
@@ -17,6 +20,7 @@ pub(crate) struct Effort {
     idle_frames: Allowance,
     idle_records: Allowance,
     pings: Allowance,
+    resets: Allowance,
     key_updates: Allowance,
     tickets: Allowance,
     record: RecordEffort,
@@ -29,6 +33,10 @@ struct RecordEffort {
     frames: u64,
     padding: u64,
     pings: u64,
+    resets: u64,
+    /// Whether the frame that is being applied may end a stream in order.
+    may_end: bool,
+    ends: u64,
     news: u64,
     /// Received pieces that frames were compared with.
     compared: u64,
@@ -54,6 +62,7 @@ impl Effort {
             idle_frames: allowance(budgets.idle_frames),
             idle_records: allowance(budgets.idle_records),
             pings: allowance(budgets.pings),
+            resets: allowance(budgets.resets),
             key_updates: allowance(budgets.key_updates),
             tickets: allowance(budgets.tickets),
             record: RecordEffort::default(),
@@ -64,14 +73,30 @@ impl Effort {
 
     /// The frame that is applied next.
     pub(crate) fn on_frame(&mut self, frame: &Frame<'_>) {
-        self.record.frames += 1;
-        self.record.padding += u64::from(matches!(frame, Frame::Padding(_)));
-        self.record.pings += u64::from(matches!(frame, Frame::Ping));
+        let record = &mut self.record;
+        record.frames += 1;
+        record.may_end = false;
+        match frame {
+            Frame::Padding(_) => record.padding += 1,
+            Frame::Ping | Frame::Extended(ExtendedFrame::Probe(_)) => record.pings += 1,
+            Frame::Extended(ExtendedFrame::ResetStream(_)) => record.resets += 1,
+            // Its other half may have ended in order, which makes up for one.
+            Frame::Extended(ExtendedFrame::StopSending(_)) => record.resets += 2,
+            Frame::Stream(frame) => record.may_end = frame.fin == Fin::End,
+            Frame::Ack(_)
+            | Frame::NewToken(_)
+            | Frame::ConnectionReset(_)
+            | Frame::NewAddress(_)
+            | Frame::RemoveAddress(_)
+            | Frame::StreamChange(_)
+            | Frame::Extended(_) => {}
+        }
     }
 
     /// The frame that was applied changed something.
     pub(crate) fn on_news(&mut self) {
         self.record.news += 1;
+        self.record.ends += u64::from(self.record.may_end);
     }
 
     /// The frame was compared with so many received pieces.
@@ -102,6 +127,13 @@ impl Effort {
         if record.pings > 0 {
             self.stats.pings += 1;
             self.pings.take(1, now).ok_or(PeerMisbehaved::PingFlood)?;
+        }
+        self.resets.give_back(record.ends);
+        if record.resets > 0 {
+            self.stats.resets += record.resets;
+            self.resets
+                .take(record.resets, now)
+                .ok_or(PeerMisbehaved::ResetFlood)?;
         }
         if record.frames > 0 && record.padding == record.frames {
             self.on_idle_record(now)?;

@@ -18,6 +18,7 @@ mod control;
 mod doubt;
 mod draft_only;
 mod exchange;
+mod extended_floods;
 mod failover;
 mod farewell;
 mod floods;
