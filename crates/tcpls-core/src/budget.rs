@@ -41,7 +41,7 @@ impl Budgets {
 
     /// Frames that change nothing: Pings, hints, padding, repeated acknowledgments and addresses, and
     /// stream data that was there, which also counts for each received piece that it is compared with;
-    /// default 131072. A frame that changes something makes up for 32 of them, so that data which every
+    /// default 131072. A frame that changes something makes up for 256 of them, so that data which every
     /// connection repeats is free.
     pub fn idle_frames(&mut self, frames: u32) -> &mut Self {
         self.idle_frames = frames;

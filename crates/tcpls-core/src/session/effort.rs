@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// How many idle frames, idle records or Pings one frame makes up for that changes something.
-const MAKES_UP_FOR: u64 = 32;
+const MAKES_UP_FOR: u64 = 256;
 
 /// In how many milliseconds an allowance that is used up comes back.
 const COMES_BACK_IN: u64 = 10_000;

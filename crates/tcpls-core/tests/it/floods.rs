@@ -371,6 +371,21 @@ fn repetitions_of_a_redundant_scheduler_are_no_flood() {
     }
 }
 
+/// Data that 256 connections all repeat, as fast as it comes: the most that a session can have.
+#[test]
+fn data_on_all_connections_is_no_flood() {
+    let mut server = Solo::server();
+    let mut connections = vec![server.first];
+    connections.extend((1..=255).map(|id| server.join(id)));
+    for offset in 0..1000 {
+        for &c in &connections {
+            server.receive_on(c, &[data(stream(Role::Client, 0), offset, b"x")]);
+        }
+    }
+    assert_eq!(server.session.close_reason(), None);
+    assert_eq!(budget_stats(&server).idle_frames, 1000 * 255);
+}
+
 /// A stream that nobody reads takes what comes at full speed: the peer cannot know.
 #[test]
 fn data_for_a_stopped_stream_is_no_flood() {
