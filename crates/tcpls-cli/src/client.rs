@@ -130,7 +130,7 @@ impl ClientArgs {
         let connector = Connector::new(config);
         let start = Instant::now();
         let connected = connector
-            .connect_or_plain(name, tcp)
+            .connect_opened(name, tcp, &path.options(address))
             .await
             .map_err(|error| Failure::handshake(&self.target, &error))?;
         let handshake_time = start.elapsed();

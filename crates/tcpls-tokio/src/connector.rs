@@ -6,12 +6,14 @@ use bytes::BytesMut;
 use rustls_pki_types::ServerName;
 use tcpls_core::crypto::{ClientHandshake, Offer, PlainReason};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 use crate::config::ClientConfig;
 use crate::error::ConnectError;
 use crate::establish::{self, Handover, Side};
 use crate::handshake;
 use crate::io::Transport;
+use crate::path_options::PathOptions;
 use crate::plain::PlainStream;
 use crate::race::Connection;
 use crate::registry::Registry;
@@ -87,6 +89,29 @@ impl Connector {
         let offer = self.offer();
         // A handshake's future is large, and callers keep theirs small.
         let run = Box::pin(self.run(server_name, Transport::new(io), offer));
+        self.within_limit(run).await
+    }
+
+    /// As [`connect_or_plain`](Self::connect_or_plain) over a TCP connection of the caller's that was opened
+    /// as `options` say: a session opens it again that way when it fails ([`FollowPaths`](crate::FollowPaths)).
+    /// To [`connect_or_plain`](Self::connect_or_plain) it is only known where it goes.
+    ///
+    /// # Errors
+    /// As [`connect_or_plain`](Self::connect_or_plain).
+    ///
+    /// # Cancel safety
+    /// Dropped before it completes, the handshake is given up and `tcp` is closed.
+    pub async fn connect_opened(
+        &self,
+        server_name: ServerName<'static>,
+        tcp: TcpStream,
+        options: &PathOptions,
+    ) -> Result<Connected, ConnectError> {
+        let first = tcp.peer_addr().ok();
+        let resolved = options.resolved(first, &self.config.transport);
+        // A connection without a peer has failed: the handshake says how.
+        let options = resolved.unwrap_or_else(|_| options.clone());
+        let run = Box::pin(self.connect_over(server_name, (tcp, options)));
         self.within_limit(run).await
     }
 

@@ -4,13 +4,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Identity, SERVER_NAME, pattern};
+use crate::common::{Identity, SERVER_NAME, pattern, server_name};
 use crate::paths::transfer;
 use crate::proxy::{Mode, Proxy};
 use tcpls_tokio::{
-    ConnectionFailure, Endpoint, FollowPaths, PathError, PathEvent, PathOptions, PathState,
-    PathStatus, Session, TransportConfig,
+    ConnectionFailure, Connector, Endpoint, FollowPaths, PathError, PathEvent, PathOptions,
+    PathState, PathStatus, Session, TransportConfig,
 };
+use tokio::net::TcpSocket;
 
 /// A session through a proxy, and the server's address behind it.
 pub(crate) struct Home {
@@ -323,18 +324,17 @@ async fn a_closed_path_that_had_to_go_on_comes_back() {
     let path = home.near.open_path(&options).await.unwrap();
     second.set(Mode::Refuse);
     let first = home.near.paths().remove(0);
-    let leaving = async {
-        while first.stats().bytes_sent < 1 << 20 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        // While it waits for acknowledgments.
-        first.close();
-        path.abort();
-    };
-    tokio::join!(
-        transfer(&home.near, &home.far, pattern(5, 8 << 20)),
-        leaving
-    );
+    let (mut send, _recv) = home.near.open_bi().await.unwrap();
+    send.set_paths(std::slice::from_ref(&first)).unwrap();
+    send.write_all(b"waits for its acknowledgment")
+        .await
+        .unwrap();
+    first.close();
+    path.abort();
+    let (_send, mut recv) = home.far.accept_bi().await.unwrap();
+    send.finish().unwrap();
+    let arrived = recv.read_to_end(100).await.unwrap();
+    assert_eq!(arrived, b"waits for its acknowledgment");
     assert!(!first.is_closed());
     let mut events = home.near.path_events();
     home.proxy.reset();
@@ -342,6 +342,33 @@ async fn a_closed_path_that_had_to_go_on_comes_back() {
     back.await.unwrap();
     let remote = home.near.paths()[0].remote_address();
     assert_eq!(remote, Some(home.proxy.address()));
+}
+
+/// a first connection that the application opened itself comes back from where it came.
+#[tokio::test]
+async fn a_first_connection_comes_back_as_it_was_opened() {
+    let identity = Identity::generate();
+    let listen = (Ipv4Addr::LOCALHOST, 0).into();
+    let server = Endpoint::server(identity.server_config(), listen).unwrap();
+    let proxy = Proxy::to(server.local_addr().unwrap()).await;
+    let local = Ipv4Addr::new(127, 0, 0, 9);
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((local, 0).into()).unwrap();
+    let tcp = socket.connect(proxy.address()).await.unwrap();
+    let mut options = PathOptions::new();
+    options.local(local.into()).status(PathStatus::Backup);
+    let connector = Connector::new(identity.client_config());
+    let connect = connector.connect_opened(server_name(), tcp, &options);
+    let accept = async { server.accept().await.unwrap().await.unwrap() };
+    let (near, _far) = tokio::join!(connect, accept);
+    let near = near.unwrap().into_session().await.unwrap();
+    let mut events = near.path_events();
+    proxy.reset();
+    assert_eq!(established(&mut events).await, 1);
+    let path = near.paths().remove(0);
+    assert_eq!(path.local_address().unwrap().ip(), local);
+    assert_eq!(path.remote_address(), Some(proxy.address()));
+    assert_eq!(path.status(), PathStatus::Backup);
 }
 
 /// a path that the application wants is opened once that works, and again when it fails.
