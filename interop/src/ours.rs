@@ -11,7 +11,7 @@ use tcpls_tokio::core::crypto::Backend;
 #[cfg(feature = "openssl-peer")]
 use tcpls_tokio::core::crypto::TlsServer;
 use tcpls_tokio::{
-    ClientConfig, ConnectError, Connected, Endpoint, HandshakeInfo, Incoming, PlainStream,
+    ClientConfig, ConnectError, Connected, Endpoint, HandshakeInfo, Incoming, PlainStream, Profile,
     ServerConfig, Session, SessionConfig, SessionError, TransportConfig,
 };
 use tokio::task::JoinHandle;
@@ -32,6 +32,8 @@ pub(crate) struct Setup {
     pub(crate) key_update_after: Option<u64>,
     /// Whether a client shows a certificate, or a server demands one.
     pub(crate) client_certificate: ClientCertificate,
+    /// Whether the endpoint offers what the draft does not have.
+    pub(crate) profile: Profile,
 }
 
 /// What an endpoint does about certificates of clients.
@@ -99,11 +101,12 @@ impl Setup {
         if let Some(backend) = self.backend {
             transport.backend(backend);
         }
+        let mut session = SessionConfig::default();
+        session.profile(self.profile);
         if let Some(records) = self.key_update_after {
-            let mut session = SessionConfig::default();
             session.key_update_after(records);
-            transport.session(session);
         }
+        transport.session(session);
         transport
     }
 

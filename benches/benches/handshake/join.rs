@@ -16,9 +16,7 @@ use tcpls_core::{ConnectionHandle, ConnectionStart, Event, Session, SessionConfi
 use tcpls_crypto::wire::hello::CipherSuite;
 use tcpls_crypto::wire::hello::join::size::{self, ServerFlight};
 use tcpls_crypto::wire::hello::join::{CHANGE_CIPHER_SPEC, JoinRequest, JoinShape, JoinTemplate};
-use tcpls_crypto::wire::{
-    ConnectionId, ExtensionCodec, RecordSequence, Role, Token, TokenSequence,
-};
+use tcpls_crypto::wire::{ConnectionId, ExtensionCodec, RecordSequence, Role, Token};
 use tcpls_crypto::{
     Answer, ClientHandshake, Established, FirstFlight, HandshakeInfo, HelloReader, Offer, Options,
     RandomBlock, RecordOpener, RecordSealer, ServerHandshake, SessionKeys, TlsClient, TlsServer,
@@ -41,9 +39,11 @@ struct Server {
     info: HandshakeInfo,
     random: Mutex<RandomBlock>,
     /// The unused tokens of all sessions, by value as the endpoint keeps them.
-    tokens: Mutex<HashMap<[u8; 32], TokenSequence>>,
+    tokens: Mutex<HashMap<[u8; 32], ConnectionId>>,
 }
 
+/// The connection that joins with the token of the handshake.
+const FIRST_JOINED: ConnectionId = ConnectionId::from_wire(1);
 /// Tokens of other sessions among which the right one is found.
 const OTHER_TOKENS: usize = 10_000;
 /// More plaintext than a first record has.
@@ -66,7 +66,7 @@ impl Joins {
             tokens: Mutex::default(),
         };
         for _ in 0..OTHER_TOKENS {
-            server.insert(&server.token(), TokenSequence::EARLY);
+            server.insert(&server.token(), FIRST_JOINED);
         }
         Self {
             shape,
@@ -83,7 +83,7 @@ impl Joins {
         self.template
             .hello(self.shape, token.as_token_ref(), &mut random, &mut sent);
         sent.extend_from_slice(&CHANGE_CIPHER_SPEC);
-        let id = TokenSequence::EARLY.connection_id();
+        let id = FIRST_JOINED;
         let suite = self.template.suite();
         let start = ConnectionStart {
             record_sizes: [size::client_first(self.shape, suite, &mut random), 0],
@@ -128,7 +128,7 @@ impl Server {
         let now = now();
         let mut session = Session::new(Role::Server, SessionConfig::new(), now);
         let early = self.token();
-        self.insert(&early, TokenSequence::EARLY);
+        self.insert(&early, FIRST_JOINED);
         session.handle_early_token(early.duplicate());
         let first = session.add_connection(ConnectionStart::joined(ConnectionId::FIRST), now);
         self.issue_tokens(&mut session, issued);
@@ -154,8 +154,8 @@ impl Server {
         let FirstFlight::Join(join) = reader.read(received).unwrap() else {
             panic!("a join is one");
         };
-        let sequence = self.tokens.lock().unwrap().remove(join.token().as_bytes());
-        let id = session.redeem_token(sequence.unwrap()).unwrap();
+        let id = self.tokens.lock().unwrap().remove(join.token().as_bytes());
+        let id = session.redeem_token(id.unwrap()).unwrap().id;
         let hello = join.client_hello().unwrap();
         assert_eq!(
             hello.server_name().unwrap(),
@@ -195,8 +195,8 @@ impl Server {
             if let Event::TokensWanted(count) = event {
                 for _ in 0..count {
                     let token = self.token();
-                    let sequence = session.issue_token(token.duplicate()).unwrap();
-                    self.insert(&token, sequence);
+                    let id = session.issue_token(token.duplicate()).unwrap();
+                    self.insert(&token, id);
                     issued.push(token);
                 }
             }
@@ -213,9 +213,9 @@ impl Server {
         Token::from_bytes(token)
     }
 
-    fn insert(&self, token: &Token, sequence: TokenSequence) {
+    fn insert(&self, token: &Token, id: ConnectionId) {
         let mut tokens = self.tokens.lock().unwrap();
-        tokens.insert(*token.as_bytes(), sequence);
+        tokens.insert(*token.as_bytes(), id);
     }
 }
 

@@ -7,7 +7,7 @@ use std::{io::Write, time::Instant};
 
 use tcpls_core::{
     ConnectionHandle, ConnectionStart, Event, OpenedRecord, Session, SessionConfig, Transmit,
-    wire::{ConnectionId, RecordSequence, Role},
+    wire::{RecordSequence, Role},
 };
 
 /// A session and its only connection.
@@ -21,12 +21,7 @@ impl Peer {
     fn new(role: Role, now: Instant) -> Self {
         let mut session = Session::new(role, SessionConfig::new(), now);
         let zero = RecordSequence::ZERO;
-        let start = ConnectionStart {
-            id: ConnectionId::FIRST,
-            first_sent: zero,
-            first_received: zero,
-            record_sizes: [0; 2],
-        };
+        let start = ConnectionStart::first(zero, zero);
         let connection = session.add_connection(start, now);
         Self {
             session,

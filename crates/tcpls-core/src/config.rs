@@ -53,6 +53,8 @@ pub struct SessionConfig {
     pub(crate) budgets: Budgets,
     pub(crate) key_update_after: u64,
     pub(crate) spare_tokens: u8,
+    pub(crate) requested_tokens: u8,
+    pub(crate) token_lifetime: Option<Duration>,
     pub(crate) connections: u32,
     pub(crate) ack_after_records: u32,
     pub(crate) ack_after_bytes: usize,
@@ -84,6 +86,8 @@ impl Default for SessionConfig {
             budgets: Budgets::new(),
             key_update_after: 1 << 23,
             spare_tokens: 8,
+            requested_tokens: 32,
+            token_lifetime: None,
             connections: 32,
             ack_after_records: 16,
             ack_after_bytes: 256 << 10,
@@ -200,14 +204,6 @@ impl SessionConfig {
     /// moves to the next; default 2^23, at least 1 (reading A-26). AES-GCM allows 2^24.5.
     pub fn key_update_after(&mut self, records: u64) -> &mut Self {
         self.key_update_after = records.max(1);
-        self
-    }
-
-    /// Unused tokens that the server keeps at the client, as long as the 255 of a session last; default
-    /// 8 (reading A-44). Each takes 34 bytes to send and an entry in the server's table of tokens; joins
-    /// that have not proved themselves count, so it bounds these too.
-    pub fn spare_tokens(&mut self, tokens: u8) -> &mut Self {
-        self.spare_tokens = tokens;
         self
     }
 

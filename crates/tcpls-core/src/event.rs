@@ -2,10 +2,10 @@
 
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
-use crate::wire::{AddressId, StreamId, TokenSequence};
+use crate::wire::{AddressId, ConnectionId, StreamId};
 use bytes::Bytes;
 
-use crate::{CloseReason, ConnectionFailure, ConnectionHandle};
+use crate::{CloseReason, ConnectionFailure, ConnectionHandle, KeyGenerations};
 
 /// Something that happened in a session, from [`Session::poll_event`](crate::Session::poll_event).
 ///
@@ -51,11 +51,15 @@ pub enum Event {
     },
     /// The server sent a session ticket: the body of a `NewSessionTicket` message (RFC 8446 4.6.1).
     Ticket(Bytes),
-    /// There is a token for one more connection: the server gave it, or it was returned unspent.
-    TokenReceived(TokenSequence),
+    /// There is a token for this connection: the server gave it, or it was returned unspent.
+    TokenReceived(ConnectionId),
     /// The client is to get this many more tokens: call
     /// [`Session::issue_token`](crate::Session::issue_token) as often (server, reading A-44).
     TokensWanted(u8),
+    /// No connection, and no token that one could join with, needs the keys of generations before these:
+    /// they can be erased. Comes between peers that negotiated it; otherwise connections that join start
+    /// at the first keys for as long as the session lives (reading A-26).
+    KeysOutdated(KeyGenerations),
     /// The first record arrived on a connection that joined: the peer has it in the session.
     ConnectionEstablished(ConnectionHandle),
     /// Read what TCP says about this connection, and call

@@ -20,6 +20,7 @@ mod range_set;
 pub mod scheduler;
 mod sent;
 mod session;
+mod spent_ids;
 mod stats;
 mod stream;
 #[cfg(feature = "testing")]
@@ -31,7 +32,7 @@ mod transmit;
 pub use address::AddressStanding;
 pub use budget::{BudgetStats, Budgets};
 pub use config::{Failover, SessionConfig, StreamAnnouncement};
-pub use connection::ConnectionStart;
+pub use connection::{ConnectionStart, KeyGenerations};
 pub use crypto::{ContentType, OpenedRecord};
 pub use error::{
     AddressError, CloseCode, CloseReason, ConnectionFailure, FinishError, Limit, OpenError,

@@ -18,6 +18,7 @@ pub enum Profile {
 
 /// What this library can do beyond the draft.
 const IMPLEMENTED: Features = Features::NONE
+    .with(Features::TOKENS)
     .with(Features::SESSION_CLOSE)
     .with(Features::IDLE);
 

@@ -64,6 +64,26 @@ impl RangeSet {
             .map(|(&start, &end)| start..end)
     }
 
+    /// Whether `offset` is in the set.
+    pub(crate) fn contains(&self, offset: u64) -> bool {
+        let range = self.ranges.range(..=offset).next_back();
+        range.is_some_and(|(_, &end)| offset < end)
+    }
+
+    /// How many ranges there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// Adds what lies between the two lowest ranges.
+    pub(crate) fn close_first_gap(&mut self) {
+        let Some((first, end)) = self.ranges.pop_first() else {
+            return;
+        };
+        let end = self.ranges.pop_first().map_or(end, |(_, end)| end);
+        self.ranges.insert(first, end);
+    }
+
     /// Takes out the lowest range if it starts at or below `offset`, and returns its end.
     pub(crate) fn take_reachable(&mut self, offset: u64) -> Option<u64> {
         let entry = self.ranges.first_entry()?;
@@ -124,8 +144,11 @@ mod tests {
                     model.retain(|at| !range.contains(at));
                 }
                 prop_assert_eq!(members(&ranges), model.clone());
+                for offset in 0..80 {
+                    prop_assert_eq!(ranges.contains(offset), model.contains(&offset));
+                }
                 let gaps = model.iter().filter(|&&at| !model.contains(&(at + 1))).count();
-                prop_assert_eq!(ranges.ranges.len(), gaps, "touching ranges must be one");
+                prop_assert_eq!(ranges.len(), gaps, "touching ranges must be one");
             }
         }
     }

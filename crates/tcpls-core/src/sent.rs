@@ -1,6 +1,6 @@
 //! What a sent record remembers: what to redo if its connection fails, never what it looked like.
 
-use crate::wire::{AddressId, ConnectionId, Fin, StreamId, TokenSequence};
+use crate::wire::{AddressId, ConnectionId, Fin, StreamId};
 
 /// One frame of a sent record (reading A-13).
 ///
@@ -27,7 +27,9 @@ pub(crate) struct SentRange {
 /// up when it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ControlFrame {
-    NewToken(TokenSequence),
+    NewToken(ConnectionId),
+    RetireToken(ConnectionId),
+    TokenRequest,
     ConnectionReset(ConnectionId),
     NewAddress(AddressId),
     RemoveAddress(AddressId),

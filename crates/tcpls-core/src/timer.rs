@@ -20,4 +20,6 @@ pub enum TimeoutReason {
     Idle,
     /// A Ping is to keep the session alive (reading A-46).
     KeepAlive,
+    /// A token is to be replaced or dropped, because it is not good for ever.
+    Tokens,
 }

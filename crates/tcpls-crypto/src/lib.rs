@@ -105,6 +105,7 @@ mod aead;
 mod deframe;
 mod exporter;
 mod fault;
+mod generations;
 mod handshake;
 mod header;
 mod key_schedule;

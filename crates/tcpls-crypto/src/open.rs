@@ -9,10 +9,11 @@ use tcpls_wire::{ConnectionId, RecordSequence};
 use crate::aead::RecordContext;
 use crate::deframe::{CHANGE_CIPHER_SPEC_LEN, Deframed, deframe};
 use crate::fault::{NotAuthentic, OpenError, RecordFault};
+use crate::generations::Position;
 use crate::header::{ContentType, HEADER_LEN, MAX_PLAINTEXT, TAG_LEN};
 use crate::key_update::{HandshakeTracker, KeyChange};
 use crate::nonce::ConnectionIv;
-use crate::secrets::{DirectionKeys, KeyError, RecordKey};
+use crate::secrets::{DirectionKeys, KeyError};
 
 /// Opens the records of one connection and direction, in order.
 ///
@@ -20,10 +21,8 @@ use crate::secrets::{DirectionKeys, KeyError, RecordKey};
 /// that carries a `KeyUpdate` moves the opener to the next generation right after it. After an error
 /// the connection cannot be read any further.
 pub struct RecordOpener {
-    keys: Arc<DirectionKeys>,
+    position: Position,
     connection: ConnectionId,
-    generation: u32,
-    key: Arc<RecordKey>,
     iv: ConnectionIv,
     /// The next nonce, counted from 0 in each generation.
     nonce_sequence: u64,
@@ -76,13 +75,11 @@ impl RecordOpener {
         connection: ConnectionId,
         generation: u32,
     ) -> Result<Self, KeyError> {
-        let key = keys.key(generation)?;
+        let position = Position::new(keys, generation)?;
         Ok(Self {
-            iv: ConnectionIv::new(key.iv(), connection),
-            keys,
+            iv: ConnectionIv::new(position.key().iv(), connection),
+            position,
             connection,
-            generation,
-            key,
             nonce_sequence: 0,
             next: Some(RecordSequence::ZERO),
             tracker: HandshakeTracker::default(),
@@ -127,7 +124,11 @@ impl RecordOpener {
         let (context, body) = self.context(record)?;
         let (text, tag) = split_tag(body)?;
         let out = out.get_mut(..text.len()).ok_or(OpenError::OutputTooSmall)?;
-        let opened = self.key.aead().open_into(&context, text, tag, out);
+        let opened = self
+            .position
+            .key()
+            .aead()
+            .open_into(&context, text, tag, out);
         self.judge(opened.is_ok())?;
         self.accept(out)
     }
@@ -156,8 +157,8 @@ impl RecordOpener {
     }
 
     /// The key generation of the record that is opened next, counted from 0.
-    pub const fn generation(&self) -> u32 {
-        self.generation
+    pub fn generation(&self) -> u32 {
+        self.position.generation()
     }
 
     /// The connection whose records these are.
@@ -166,8 +167,8 @@ impl RecordOpener {
     }
 
     /// The keys that this opener shares with those of the session's other connections.
-    pub const fn keys(&self) -> &Arc<DirectionKeys> {
-        &self.keys
+    pub fn keys(&self) -> &Arc<DirectionKeys> {
+        self.position.keys()
     }
 
     fn open_in_place(&mut self, record: &mut [u8]) -> Result<OpenedInto, OpenError> {
@@ -177,7 +178,11 @@ impl RecordOpener {
         let (text, tag) = body
             .split_at_mut_checked(text_len)
             .ok_or(NotAuthentic::Tag)?;
-        let opened = self.key.aead().open_in_place(&context, text, tag);
+        let opened = self
+            .position
+            .key()
+            .aead()
+            .open_in_place(&context, text, tag);
         self.judge(opened.is_ok())?;
         self.accept(text)
     }
@@ -187,7 +192,7 @@ impl RecordOpener {
         if self.next.is_none() {
             return Err(RecordFault::SequenceExhausted.into());
         }
-        if self.key.failed() >= self.keys.limits().integrity {
+        if self.position.key().failed() >= self.position.keys().limits().integrity {
             return Err(OpenError::IntegrityLimit);
         }
         let (&header, body) = record
@@ -206,7 +211,7 @@ impl RecordOpener {
         if authentic {
             return Ok(());
         }
-        self.key.count_failed();
+        self.position.key().count_failed();
         Err(NotAuthentic::Tag.into())
     }
 
@@ -231,10 +236,9 @@ impl RecordOpener {
     }
 
     fn move_to_next_generation(&mut self) -> Result<(), KeyError> {
-        let generation = self.generation.saturating_add(1);
-        self.key = self.keys.key(generation)?;
-        self.iv = ConnectionIv::new(self.key.iv(), self.connection);
-        self.generation = generation;
+        let key = self.position.next_key()?;
+        self.iv = ConnectionIv::new(key.iv(), self.connection);
+        self.position.move_on(key);
         self.nonce_sequence = 0;
         Ok(())
     }
@@ -267,7 +271,7 @@ impl fmt::Debug for RecordOpener {
         f.debug_struct("RecordOpener")
             .field("connection", &self.connection)
             .field("next", &self.next)
-            .field("generation", &self.generation)
+            .field("generation", &self.generation())
             .finish_non_exhaustive()
     }
 }

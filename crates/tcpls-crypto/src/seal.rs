@@ -7,6 +7,7 @@ use tcpls_wire::{ConnectionId, RecordSequence};
 use zeroize::Zeroize;
 
 use crate::aead::RecordContext;
+use crate::generations::Position;
 use crate::header::{ContentType, HEADER_LEN, MAX_SEALED_RECORD, TAG_LEN, protected_header};
 use crate::key_update::is_key_update;
 use crate::nonce::ConnectionIv;
@@ -20,10 +21,8 @@ use crate::write_buffer::WriteBuffer;
 /// sequence moves on with every record, two sealers of one session have different Connection IDs,
 /// and nothing can be sealed twice because a sealer cannot be cloned.
 pub struct RecordSealer {
-    keys: Arc<DirectionKeys>,
+    position: Position,
     connection: ConnectionId,
-    generation: u32,
-    key: Arc<RecordKey>,
     iv: ConnectionIv,
     /// Records sealed in this generation; the next nonce.
     nonce_sequence: u64,
@@ -134,13 +133,11 @@ impl RecordSealer {
         connection: ConnectionId,
         generation: u32,
     ) -> Result<Self, KeyError> {
-        let key = keys.key(generation)?;
+        let position = Position::new(keys, generation)?;
         Ok(Self {
-            iv: ConnectionIv::new(key.iv(), connection),
-            keys,
+            iv: ConnectionIv::new(position.key().iv(), connection),
+            position,
             connection,
-            generation,
-            key,
             nonce_sequence: 0,
             next: Some(RecordSequence::ZERO),
             extra: Vec::new(),
@@ -167,11 +164,11 @@ impl RecordSealer {
         let sequence = self.next.ok_or(SealError::SequenceExhausted)?;
         // Fetched before anything is sealed: a KeyUpdate that cannot be followed is not sent.
         let next_key = if is_key_update(plaintext) {
-            Some(self.keys.key(self.generation.saturating_add(1))?)
+            Some(self.position.next_key()?)
         } else {
             None
         };
-        if self.key.count_sealed() >= self.keys.limits().confidentiality {
+        if self.position.key().count_sealed() >= self.position.keys().limits().confidentiality {
             return Err(SealError::KeyExhausted);
         }
         self.write_extra(plaintext);
@@ -184,7 +181,8 @@ impl RecordSealer {
         // The numbers move on first, so that no failure can make a nonce repeat.
         self.nonce_sequence = self.nonce_sequence.wrapping_add(1);
         self.next = sequence.next();
-        self.key
+        self.position
+            .key()
             .aead()
             .seal(&context, plaintext.lead, &self.extra, body)
             .map_err(|_| SealError::Backend)?;
@@ -212,8 +210,8 @@ impl RecordSealer {
     }
 
     /// The key generation of the record that is sealed next, counted from 0.
-    pub const fn generation(&self) -> u32 {
-        self.generation
+    pub fn generation(&self) -> u32 {
+        self.position.generation()
     }
 
     /// The connection whose records these are.
@@ -224,12 +222,12 @@ impl RecordSealer {
     /// Whether the key has protected so many records, over all connections, that each connection
     /// should send a `KeyUpdate`.
     pub fn update_is_due(&self) -> bool {
-        self.key.sealed() >= self.keys.limits().update_after
+        self.position.key().sealed() >= self.position.keys().limits().update_after
     }
 
     /// The keys that this sealer shares with those of the session's other connections.
-    pub const fn keys(&self) -> &Arc<DirectionKeys> {
-        &self.keys
+    pub fn keys(&self) -> &Arc<DirectionKeys> {
+        self.position.keys()
     }
 
     fn write_extra(&mut self, plaintext: &Plaintext<'_>) {
@@ -242,9 +240,8 @@ impl RecordSealer {
     }
 
     fn move_to_next_generation(&mut self, key: Arc<RecordKey>) {
-        self.generation = self.generation.saturating_add(1);
         self.iv = ConnectionIv::new(key.iv(), self.connection);
-        self.key = key;
+        self.position.move_on(key);
         self.nonce_sequence = 0;
     }
 }
@@ -260,7 +257,7 @@ impl fmt::Debug for RecordSealer {
         f.debug_struct("RecordSealer")
             .field("connection", &self.connection)
             .field("next", &self.next)
-            .field("generation", &self.generation)
+            .field("generation", &self.generation())
             .finish_non_exhaustive()
     }
 }

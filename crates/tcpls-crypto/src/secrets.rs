@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 use crate::aead::{Backend, RecordAead};
+use crate::generations::Generations;
 use crate::key_schedule::Secret;
 use crate::nonce::NONCE_LEN;
 use crate::{Limits, Suite};
@@ -58,16 +59,17 @@ pub enum KeyError {
     /// The generation was erased by [`DirectionKeys::forget_before`].
     #[error("key generation {0} was erased")]
     Forgotten(u32),
-    /// The generation is beyond [`DirectionKeys::MAX_GENERATION`].
+    /// The generation is further from the first one that is kept than
+    /// [`DirectionKeys::MAX_GENERATIONS`].
     #[error("key generation {0} is beyond the limit")]
     TooManyGenerations(u32),
 }
 
 impl DirectionKeys {
-    /// The last generation that will be derived: a bound on what a peer that keeps updating its keys
-    /// can make this end store, some 600 bytes each, far beyond what honest use needs (at the default
-    /// threshold, 500 TB).
-    pub const MAX_GENERATION: u32 = 4095;
+    /// How many generations are kept at most: a bound on what a peer that keeps updating its keys can make
+    /// this end store, some 600 bytes each. Where none is erased, because connections that join start at the
+    /// first one, it is also how many there are in all: enough for 500 TB at the default threshold.
+    pub const MAX_GENERATIONS: u32 = 4096;
 
     /// Keys derived from a traffic secret with HKDF (RFC 8446 sections 7.2 and 7.3).
     ///
@@ -91,11 +93,8 @@ impl DirectionKeys {
         first: &RecordSecret,
         source: Box<dyn NextSecret>,
     ) -> Result<Self, KeyError> {
-        let first = Arc::new(RecordKey::new(suite, backend, first)?);
-        let generations = Mutex::new(Generations {
-            source,
-            keys: vec![Some(first)],
-        });
+        let first = RecordKey::new(suite, backend, first)?;
+        let generations = Mutex::new(Generations::new(first, source));
         Ok(Self {
             suite,
             limits: suite.limits(),
@@ -112,38 +111,42 @@ impl DirectionKeys {
 
     /// The key of a generation, derived now if no connection reached it before.
     pub fn key(&self, generation: u32) -> Result<Arc<RecordKey>, KeyError> {
-        let index = usize::try_from(generation.min(Self::MAX_GENERATION))
-            .map_err(|_| KeyError::TooManyGenerations(generation))?;
-        if generation > Self::MAX_GENERATION {
-            return Err(KeyError::TooManyGenerations(generation));
-        }
-        let mut generations = self.lock();
-        while generations.keys.len() <= index {
-            let next = generations.source.next_secret()?;
-            let key = RecordKey::new(self.suite, self.backend, &next)?;
-            generations.keys.push(Some(Arc::new(key)));
-        }
-        generations
-            .keys
-            .get(index)
-            .cloned()
-            .flatten()
-            .ok_or(KeyError::Forgotten(generation))
+        self.key_of(&mut self.lock(), generation)
     }
 
-    /// Erases the generations before this one; connections that still hold one keep it until they
-    /// drop it. Generation 0 is needed as long as a connection may join without being told where to
+    /// Erases the generations before this one, as far as no sealer or opener is still at them or at one
+    /// before. Generation 0 is needed as long as a connection may join without being told where to
     /// start (reading A-26).
     pub fn forget_before(&self, generation: u32) {
-        let count = usize::try_from(generation).unwrap_or(usize::MAX);
-        for key in self.lock().keys.iter_mut().take(count) {
-            *key = None;
-        }
+        self.lock().forget_before(generation);
     }
 
     /// The highest generation that any connection has reached in this direction.
     pub fn highest_generation(&self) -> u32 {
-        u32::try_from(self.lock().keys.len().saturating_sub(1)).unwrap_or(u32::MAX)
+        self.lock().highest()
+    }
+
+    /// The key of a generation that somebody is going to use.
+    pub(crate) fn enter(&self, generation: u32) -> Result<Arc<RecordKey>, KeyError> {
+        let mut generations = self.lock();
+        let key = self.key_of(&mut generations, generation)?;
+        generations.enter(generation);
+        Ok(key)
+    }
+
+    /// Somebody left a generation, for another one or altogether.
+    pub(crate) fn on_moved(&self, to: Option<u32>, from: u32) {
+        self.lock().on_moved(to, from);
+    }
+
+    fn key_of(
+        &self,
+        generations: &mut Generations,
+        generation: u32,
+    ) -> Result<Arc<RecordKey>, KeyError> {
+        generations.key(generation, Self::MAX_GENERATIONS, |source| {
+            RecordKey::new(self.suite, self.backend, &source.next_secret()?)
+        })
     }
 
     /// The suite.
@@ -246,11 +249,6 @@ impl RecordSecret {
             iv,
         })
     }
-}
-
-struct Generations {
-    source: Box<dyn NextSecret>,
-    keys: Vec<Option<Arc<RecordKey>>>,
 }
 
 struct TrafficSecret {

@@ -273,7 +273,7 @@ impl Hello {
         let token = config.new_token()?;
         // A client may join before the server has read the end of its handshake (reading A-22).
         let mut tokens = tokens.session_tokens();
-        tokens.insert(token.duplicate(), TokenSequence::EARLY);
+        tokens.insert(token.duplicate(), TokenSequence::EARLY.connection_id());
         let answer = Answer::Tcpls {
             token: Some(token.duplicate()),
             params: config.transport.session.params(),

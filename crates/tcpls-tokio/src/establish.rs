@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tcpls_core::crypto::{
-    Established, KeyError, Negotiated, OpenedRecord, RecordOpener, RecordSealer, SessionKeys,
-    TicketStore,
+    Established, KeyError, Negotiated, OpenedRecord, RecordOpener, SessionKeys, TicketStore,
 };
 use tcpls_core::wire::{ConnectionId, Role, Token};
 use tcpls_core::{ConnectionHandle, ConnectionStart, Session as Core};
@@ -94,13 +93,9 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
         transport.options = transport.addresses.remote.map(PathOptions::to);
     }
     let shared = Arc::new(Shared::new(core(&mut established, &side)));
+    shared.update(|state, _| state.keys = Some(established.keys.clone()));
     let registration = Arc::new(registry.register(&shared));
-    let start = ConnectionStart {
-        id: ConnectionId::FIRST,
-        first_sent: established.first_sent,
-        first_received: established.first_received,
-        record_sizes: [0; 2],
-    };
+    let start = ConnectionStart::first(established.first_sent, established.first_received);
     let addresses = transport.addresses;
     let local = if addresses.local.is_some() {
         registry.watch_interfaces()
@@ -113,7 +108,7 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
         start,
         transport,
         received,
-        opener: RecordOpener::new(Arc::clone(&keys.receive), start.id, start.first_received)?,
+        opener: start.opener(Arc::clone(&keys.receive))?,
         first: None,
         answer: None,
         prefix: Vec::new(),
@@ -215,7 +210,7 @@ impl NewConnection<'_> {
             answer,
             prefix,
         } = self;
-        let sealer = RecordSealer::new(Arc::clone(&keys.send), start.id, start.first_sent)?;
+        let sealer = start.sealer(Arc::clone(&keys.send))?;
         let fate = Arc::new(Fate::default());
         let Transport {
             read,
@@ -259,6 +254,8 @@ impl NewConnection<'_> {
 struct TokenSupply {
     config: Arc<ServerConfig>,
     tokens: SessionTokens,
+    /// Tokens that the session wants and did not get.
+    owed: u8,
     member: Arc<Member>,
     /// As long as the session is there.
     _place: Option<Place>,
@@ -270,27 +267,43 @@ impl TokenSupply {
         Self {
             config: server.config,
             tokens: server.tokens,
+            owed: 0,
             member,
             _place: server.place,
         }
     }
 
-    /// Issues this many tokens, as far as they can be had.
+    /// Issues this many more tokens, as far as they can be had, and the rest another time.
     fn issue(&mut self, count: u8) {
-        for _ in 0..count {
+        self.owed = self.owed.saturating_add(count);
+        if self.owed == 0 {
+            return;
+        }
+        // What was used, expired or was taken back since then is of no use any more.
+        let tokens = &mut self.tokens;
+        self.member
+            .shared
+            .inspect(|state| tokens.retain(|connection| state.core.is_token_unused(connection)));
+        while self.owed > 0 {
+            if !self.tokens.has_room() {
+                tracing::debug!("the table of tokens is full");
+                return;
+            }
             let Ok(token) = self.config.new_token() else {
                 tracing::warn!("no random numbers for a token");
                 return;
             };
             // In the table before it can be on its way.
             let issued = self.member.shared.update(|state, _| {
-                let sequence = state.core.issue_token(token.duplicate()).ok()?;
-                self.tokens.insert(token, sequence).then_some(sequence)
+                let connection = state.core.issue_token(token.duplicate()).ok()?;
+                self.tokens.insert(token, connection).then_some(connection)
             });
             if issued.is_none() {
                 tracing::debug!("a token was not issued");
+                self.owed = 0;
                 return;
             }
+            self.owed -= 1;
         }
     }
 }

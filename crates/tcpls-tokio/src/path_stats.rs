@@ -47,7 +47,7 @@ pub enum PathState {
     },
 }
 
-/// Every connection that a session ever had, in their order: at most 256.
+/// The connections of a session, in their order, and those that ended and are not forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     records: Vec<Record>,
@@ -71,6 +71,11 @@ impl History {
             addresses,
             end: None,
         });
+    }
+
+    /// Drops what is known of connections that are not `kept`.
+    pub(crate) fn retain(&mut self, kept: impl Fn(ConnectionHandle) -> bool) {
+        self.records.retain(|record| kept(record.connection));
     }
 
     pub(crate) fn on_closed(

@@ -228,7 +228,8 @@ impl Session {
         })
     }
 
-    /// Every connection that the session has or had, in the order in which they came; at most 256.
+    /// Every connection that the session has or had, in the order in which they came; those that ended
+    /// long ago, more than 64 others before, are not among them.
     pub fn path_stats(&self) -> Vec<PathStats> {
         self.handle.shared.inspect(path_stats)
     }

@@ -15,9 +15,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
+use tcpls_core::crypto::SessionKeys;
 use tcpls_core::wire::ConnectionId;
 use tcpls_core::{
-    AddressStanding, ConnectionFailure, ConnectionHandle, ConnectionStart, Event, Session as Core,
+    AddressStanding, ConnectionFailure, ConnectionHandle, ConnectionStart, Event, KeyGenerations,
+    Session as Core,
 };
 use tokio::sync::broadcast;
 
@@ -55,6 +57,7 @@ impl Shared {
                 armed: None,
                 ended: None,
                 tickets: Vec::new(),
+                keys: None,
             }),
         }
     }
@@ -180,6 +183,8 @@ pub(crate) struct State {
     ended: Option<SessionError>,
     /// Session tickets that arrived and are not yet stored.
     tickets: Vec<Bytes>,
+    /// The keys of the connections, to erase those that are out of use.
+    pub(crate) keys: Option<SessionKeys>,
 }
 
 impl State {
@@ -193,6 +198,9 @@ impl State {
     ) -> (ConnectionHandle, Arc<Writer>) {
         let handle = self.core.add_connection(start, now);
         let writer = writer(handle);
+        let core = &self.core;
+        self.history
+            .retain(|connection| core.connection_id(connection).is_some());
         self.history.on_added(handle, socket.addresses);
         if let Some(options) = &socket.options {
             self.core.set_path_status(handle, options.path_status());
@@ -354,13 +362,9 @@ impl State {
                 wakeups.tasks.extend(self.timer.take());
             }
             Event::TokenReceived(_) => self.waiting.wake(Wait::Join, wakeups),
+            Event::KeysOutdated(before) => self.forget_keys(before),
             Event::ConnectionEstablished(connection) => {
-                self.tell_path(connection, |id| PathEvent::Established { id });
-                self.inbox.stir();
-                self.leave_withdrawn(now);
-                self.leaving.go_on(&mut self.core, now);
-                self.waiting.wake(Wait::Join, wakeups);
-                wakeups.tasks.extend(self.timer.take());
+                self.on_established(connection, wakeups, now);
             }
             Event::ConnectionClosed {
                 connection,
@@ -403,6 +407,27 @@ impl State {
             }
             Event::PingAcked { .. } | Event::UniStreamIncoming => {}
         }
+    }
+
+    fn forget_keys(&self, before: KeyGenerations) {
+        if let Some(keys) = &self.keys {
+            keys.send.forget_before(before.sent);
+            keys.receive.forget_before(before.received);
+        }
+    }
+
+    fn on_established(
+        &mut self,
+        connection: ConnectionHandle,
+        wakeups: &mut Wakeups,
+        now: Instant,
+    ) {
+        self.tell_path(connection, |id| PathEvent::Established { id });
+        self.inbox.stir();
+        self.leave_withdrawn(now);
+        self.leaving.go_on(&mut self.core, now);
+        self.waiting.wake(Wait::Join, wakeups);
+        wakeups.tasks.extend(self.timer.take());
     }
 
     fn on_connection_closed(

@@ -1,11 +1,11 @@
 //! Which session a join token belongs to (draft 4.2.1, reading A-25).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tcpls_core::wire::{Token, TokenSequence};
+use tcpls_core::wire::{ConnectionId, Token};
 use tokio::sync::watch;
 
 use crate::join::Member;
@@ -41,7 +41,8 @@ impl Hash for Key {
 
 /// Whom a token lets in.
 pub(crate) struct Entry {
-    pub(crate) sequence: TokenSequence,
+    /// The connection that it is for.
+    pub(crate) connection: ConnectionId,
     /// Empty until the session's own handshake is done.
     session: watch::Receiver<Option<Weak<Member>>>,
 }
@@ -65,7 +66,7 @@ impl TokenTable {
     pub(crate) fn session_tokens(&self) -> SessionTokens {
         SessionTokens {
             table: self.clone(),
-            issued: Vec::new(),
+            issued: BTreeMap::new(),
             session: watch::Sender::new(None),
         }
     }
@@ -87,24 +88,42 @@ impl fmt::Debug for TokenTable {
 /// The tokens of one session; dropped with it, and then nobody joins it any more.
 pub(crate) struct SessionTokens {
     table: TokenTable,
-    issued: Vec<Token>,
+    /// Those that may be in the table.
+    issued: BTreeMap<ConnectionId, Token>,
     session: watch::Sender<Option<Weak<Member>>>,
 }
 
 impl SessionTokens {
     /// Enters a token. Returns whether there was room for it.
-    pub(crate) fn insert(&mut self, token: Token, sequence: TokenSequence) -> bool {
+    pub(crate) fn insert(&mut self, token: Token, connection: ConnectionId) -> bool {
         let entry = Entry {
-            sequence,
+            connection,
             session: self.session.subscribe(),
         };
         let mut tokens = self.table.lock();
         if tokens.len() >= CAPACITY {
             return false;
         }
-        self.issued.push(token.duplicate());
+        self.issued.insert(connection, token.duplicate());
         tokens.insert(Key(token), entry);
         true
+    }
+
+    /// Whether another token would be entered, unless other sessions are faster.
+    pub(crate) fn has_room(&self) -> bool {
+        self.table.lock().len() < CAPACITY
+    }
+
+    /// Takes out the tokens of connections that are not `wanted` any more.
+    pub(crate) fn retain(&mut self, wanted: impl Fn(ConnectionId) -> bool) {
+        let mut tokens = self.table.lock();
+        self.issued.retain(|connection, token| {
+            let keep = wanted(*connection);
+            if !keep {
+                tokens.remove(&Key(token.duplicate()));
+            }
+            keep
+        });
     }
 
     /// The handshake is done: connections may join.
@@ -116,7 +135,7 @@ impl SessionTokens {
 impl Drop for SessionTokens {
     fn drop(&mut self) {
         let mut tokens = self.table.lock();
-        for token in self.issued.drain(..) {
+        for token in std::mem::take(&mut self.issued).into_values() {
             tokens.remove(&Key(token));
         }
     }
@@ -136,11 +155,15 @@ mod tests {
     async fn a_token_is_found_once() {
         let table = TokenTable::default();
         let mut tokens = table.session_tokens();
-        let next = TokenSequence::EARLY.next().unwrap();
-        assert!(tokens.insert(token(1), TokenSequence::EARLY));
+        let [first, next, third] = [1, 2, 300].map(ConnectionId::from_wire);
+        assert!(tokens.insert(token(1), first));
         assert!(tokens.insert(token(2), next));
+        assert!(tokens.insert(token(3), third));
         let entry = table.take(&token(2)).unwrap();
-        assert_eq!(entry.sequence, next);
+        assert_eq!(entry.connection, next);
+        tokens.retain(|connection| connection == first);
+        assert!(table.take(&token(3)).is_none());
+        assert_eq!((tokens.issued.len(), table.lock().len()), (1, 1));
         assert!(table.take(&token(2)).is_none());
         drop(tokens);
         assert!(table.take(&token(1)).is_none());

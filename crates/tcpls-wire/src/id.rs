@@ -131,6 +131,12 @@ impl TokenSequence {
         }
     }
 
+    /// The sequence of the token that this connection joins with; `None` for the connection that carried
+    /// the handshake, and for those beyond the draft's 255.
+    pub fn of(connection: ConnectionId) -> Option<Self> {
+        u8::try_from(connection.0).ok().and_then(Self::from_wire)
+    }
+
     /// The value on the wire.
     pub const fn as_u8(self) -> u8 {
         self.0.get()
@@ -205,9 +211,12 @@ mod tests {
     fn token_sequence_names_its_connection() {
         assert_eq!(ConnectionId::FIRST, ConnectionId::from_wire(0));
         assert_eq!(TokenSequence::EARLY.as_u8(), 1);
+        assert_eq!(TokenSequence::of(ConnectionId::FIRST), None);
+        assert_eq!(TokenSequence::of(ConnectionId::from_wire(256)), None);
         for value in 1..=255 {
             let sequence = TokenSequence::from_wire(value).unwrap();
             assert_eq!(sequence.connection_id().as_u32(), u32::from(value));
+            assert_eq!(TokenSequence::of(sequence.connection_id()), Some(sequence));
         }
     }
 

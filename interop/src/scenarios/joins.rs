@@ -1,11 +1,12 @@
 //! Connections that want into a session: many, forged ones, and ones that a box in the path dislikes.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use tcpls_tokio::{Endpoint, JoinFailure, PathError, PathOptions, Session};
+use tcpls_tokio::{Endpoint, JoinFailure, PathError, PathOptions, Profile, Session};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
 
@@ -27,10 +28,17 @@ pub(super) fn rows() -> Vec<Scenario> {
         Scenario::new(
             "join-storm",
             "ourselves",
-            "255 connections join, one after the other, then the tokens of the session are used up",
+            "255 connections join by the draft, one after the other, then the session's tokens are used up",
             storm,
         )
         .within(Duration::from_secs(60)),
+        Scenario::new(
+            "join-1000",
+            "ourselves",
+            "1,000 connections join with the profile on, no identifier comes twice, and it goes on",
+            thousand,
+        )
+        .within(Duration::from_secs(120)),
         Scenario::new(
             "join-wrong-token",
             "a thief",
@@ -93,7 +101,10 @@ struct Pair {
 
 impl Pair {
     async fn new(lab: &Lab) -> Result<Self> {
-        let setup = Setup::default();
+        Self::with(lab, &Setup::default()).await
+    }
+
+    async fn with(lab: &Lab, setup: &Setup) -> Result<Self> {
         let (server, address) = setup.server(lab)?;
         let client = setup.client(lab)?;
         let accepting = async { anyhow::Ok(ours::incoming(&server).await?.accept().await?) };
@@ -142,8 +153,40 @@ impl Pair {
     }
 }
 
-async fn storm(lab: Arc<Lab>) -> Result<String> {
+async fn thousand(lab: Arc<Lab>) -> Result<String> {
+    const JOINS: usize = 1_000;
     let pair = Pair::new(&lab).await?;
+    let mut identifiers = BTreeSet::new();
+    while identifiers.len() < JOINS {
+        match pair.client.open_path(&PathOptions::new()).await {
+            Ok(path) => {
+                let id = path.id();
+                ensure!(identifiers.insert(id), "{id:?} came twice");
+                if identifiers.len().is_multiple_of(100) {
+                    pair.is_unhurt().await?;
+                }
+                path.close();
+            }
+            // The server's next token is on its way.
+            Err(PathError::NoToken) => pair.is_unhurt().await?,
+            Err(error) => bail!("after {} joins: {error}", identifiers.len()),
+        }
+    }
+    pair.is_unhurt().await?;
+    let kept = pair.server.path_stats().len();
+    ensure!(kept < 100, "the server keeps {kept} of them");
+    let counted = pair.server.stats().connections;
+    Ok(format!(
+        "{counted} connections at the server, {kept} of them kept"
+    ))
+}
+
+async fn storm(lab: Arc<Lab>) -> Result<String> {
+    let setup = Setup {
+        profile: Profile::DraftOnly,
+        ..Setup::default()
+    };
+    let pair = Pair::with(&lab, &setup).await?;
     let mut joins = 0;
     let error = loop {
         match pair.client.open_path(&PathOptions::new()).await {

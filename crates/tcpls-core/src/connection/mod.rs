@@ -14,7 +14,7 @@ pub(crate) use ack::{AckState, Elicits};
 pub(crate) use liveness::{Content, Health, Liveness, Load, Verdict};
 pub(crate) use rank::Rank;
 pub(crate) use sent::{Outstanding, SentRecords};
-pub use start::ConnectionStart;
+pub use start::{ConnectionStart, KeyGenerations};
 pub(crate) use state::{ConnectionState, ReadHalf, WriteHalf};
 pub(crate) use table::{Connections, Uniqueness};
 
@@ -138,8 +138,8 @@ impl Connection {
             ping: Ping::None,
             pump: Pump::Idle,
             key_update: KeyUpdateState {
-                sent: 0,
-                received: 0,
+                sent: start.generations.sent,
+                received: start.generations.received,
                 answer: KeyUpdateAnswer::NotAsked,
             },
             messages: PostHandshake::new(role),

@@ -8,13 +8,14 @@ use std::{
 use super::{Connection, Rank, sent::MAX_IN_FLIGHT};
 use crate::{
     ConnectionHandle, ConnectionStart, SessionConfig,
+    spent_ids::SpentIds,
     wire::{ConnectionId, Role},
 };
 
 /// The connections of one session, by local handle and by identifier.
 ///
-/// One that is over stays: its identifier must not come back, late ACKs name it, and its counters can
-/// be read. There are at most 256.
+/// One that is over stays for a while: late ACKs name it, and its counters can be read. Of older ones
+/// nothing is left but their identifiers, which must not come back.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     all: BTreeMap<ConnectionHandle, Connection>,
@@ -23,6 +24,9 @@ pub(crate) struct Connections {
     live: Vec<ConnectionHandle>,
     /// Those that failed and may remember what they carried, in the order in which they did.
     failed: VecDeque<ConnectionHandle>,
+    /// Those that are over and kept, in the order they ended.
+    ended: VecDeque<ConnectionHandle>,
+    forgotten: SpentIds,
     added: u32,
 }
 
@@ -32,6 +36,9 @@ pub(crate) enum Uniqueness {
     Unique,
     Repeated,
 }
+
+/// How many connections are kept that are over, some 700 bytes each.
+const KEPT: usize = 64;
 
 impl Connections {
     /// Adds a connection, unless its identifier was used before.
@@ -44,7 +51,7 @@ impl Connections {
     ) -> (ConnectionHandle, Uniqueness) {
         let handle = ConnectionHandle::nth(self.added);
         self.added += 1;
-        if self.by_id.contains_key(&start.id) {
+        if self.by_id.contains_key(&start.id) || self.forgotten.contains(start.id) {
             return (handle, Uniqueness::Repeated);
         }
         self.by_id.insert(start.id, handle);
@@ -65,6 +72,29 @@ impl Connections {
     /// The connection with this identifier, also when it is over.
     pub(crate) fn find(&self, id: ConnectionId) -> Option<ConnectionHandle> {
         self.by_id.get(&id).copied()
+    }
+
+    /// Whether there was a connection with this identifier that is over for so long that nothing of it
+    /// matters any more.
+    pub(crate) fn was_forgotten(&self, id: ConnectionId) -> bool {
+        self.forgotten.contains(id)
+    }
+
+    /// Forgets the connections that are over for longest, apart from those that are still `needed`.
+    pub(crate) fn forget_old(&mut self, needed: &[ConnectionHandle]) {
+        while self.ended.len() > KEPT {
+            let old = self.ended.iter().position(|ended| !needed.contains(ended));
+            let Some(handle) = old.and_then(|at| self.ended.remove(at)) else {
+                return;
+            };
+            if let Some(connection) = self.all.remove(&handle) {
+                self.by_id.remove(&connection.id);
+                self.forgotten.insert(connection.id);
+            }
+            self.for_each_live(|connection| {
+                connection.duplicated.remove(&handle);
+            });
+        }
     }
 
     /// Handles of those that are not over.
@@ -104,7 +134,11 @@ impl Connections {
 
     /// The connection is over.
     pub(crate) fn bury(&mut self, handle: ConnectionHandle) {
+        let before = self.live.len();
         self.live.retain(|live| *live != handle);
+        if self.live.len() < before {
+            self.ended.push_back(handle);
+        }
     }
 
     /// The connection failed, and remembers what it carried until the peer's last word about it.

@@ -154,6 +154,9 @@ impl PeerMisbehaved {
         match self {
             Self::Decode(DecodeError::ReservedTokenSequence)
             | Self::TokenFromClient
+            | Self::TokenRequestFromServer
+            | Self::TooManyTokens
+            | Self::TokenGeneration
             | Self::TokenChanged => TransportCode::TOKEN,
             Self::Decode(_) => TransportCode::FRAME_ENCODING,
             Self::UnopenedStream | Self::WrongDirection => TransportCode::STREAM_STATE,

@@ -137,12 +137,20 @@ pub enum TokenError {
     /// Only servers issue tokens (draft 5.2.5).
     #[error("only a server issues tokens")]
     NotServer,
-    /// All 255 sequences were issued; none is used twice (reading A-5).
+    /// All Connection IDs were issued, 255 with a peer that speaks the draft alone; none is used twice
+    /// (reading A-5).
     #[error("the session has issued all its tokens")]
     UsedUp,
-    /// The token was presented before, was burnt, or never issued (readings ).
+    /// The token was presented before, was burnt or taken back, expired, or was never issued (readings
+    ///
     #[error("the token is spent")]
     Spent,
+    /// Only clients ask for tokens.
+    #[error("only a client asks for tokens")]
+    NotClient,
+    /// The draft has no frame for it.
+    #[error("the peer does not know this")]
+    UnsupportedByPeer,
     /// The session is closing or over.
     #[error("the session is closing")]
     Closing,

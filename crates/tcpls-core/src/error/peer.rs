@@ -61,9 +61,18 @@ pub enum PeerMisbehaved {
     /// An ACK frame covers a record that was not sent yet (reading A-10).
     #[error("an ACK covers a record that was never sent")]
     AckOfUnsentRecord,
-    /// A client sent New Token, which is the server's alone (draft 5.2.5).
+    /// A client sent New Token, or took a token back, which is the server's alone (draft 5.2.5).
     #[error("a client sent New Token")]
     TokenFromClient,
+    /// A server asked for tokens, which is the client's alone.
+    #[error("a server asked for tokens")]
+    TokenRequestFromServer,
+    /// More unused tokens than a client can ask for.
+    #[error("the server gave too many tokens")]
+    TooManyTokens,
+    /// A token's connection is to start at a key generation that was not reached yet (reading A-26).
+    #[error("a token names a key generation that was not reached")]
+    TokenGeneration,
     /// A token sequence came again with another value (reading A-6).
     #[error("a token came again with another value")]
     TokenChanged,
@@ -92,6 +101,7 @@ impl PeerMisbehaved {
             Self::Record(fault) => fault.alert(),
             Self::Handshake(fault) => fault.alert(),
             Self::TokenFromClient
+            | Self::TokenRequestFromServer
             | Self::TicketElsewhere
             | Self::EmptyRecords
             | Self::IdleFrames
@@ -111,6 +121,8 @@ impl PeerMisbehaved {
             | Self::AckOfUnknownConnection
             | Self::AckOfUnsentRecord
             | Self::TokenChanged
+            | Self::TooManyTokens
+            | Self::TokenGeneration
             | Self::ResetOfUnknownConnection => AlertDescription::ILLEGAL_PARAMETER,
         }
     }

@@ -1,17 +1,17 @@
 //! Frames of the session itself: tokens, addresses, reports of failed connections.
 
-use std::{collections::VecDeque, net::SocketAddr};
+use std::{collections::VecDeque, net::SocketAddr, time::Instant};
 
 use crate::{
-    AddressError, AddressStanding, Event, PeerMisbehaved, TokenError,
+    AddressError, AddressStanding, Event, KeyGenerations, PeerMisbehaved, TokenError,
     address::{OwnAddresses, PeerAddresses},
     event::EventQueue,
     sent::ControlFrame,
     stream::News,
-    token::Tokens,
+    token::{NewToken, Next, Numbering, ReceivedToken, TokenRequest, Tokens},
     wire::{
-        AddressId, ConnectionId, ConnectionResetFrame, Frame, NewAddressFrame, NewTokenFrame,
-        RemoveAddressFrame, Role, Token, TokenSequence,
+        AddressId, ConnectionId, ConnectionResetFrame, ExtendedFrame, Frame, NewAddressFrame,
+        RemoveAddressFrame, Role, Token,
     },
 };
 
@@ -24,6 +24,9 @@ pub(crate) struct Control {
     tokens: Tokens,
     /// Tokens that the driver was asked for and has not issued.
     asked: u8,
+    /// Unused tokens that the client is to have.
+    spare: u8,
+    request: TokenRequest,
     own_addresses: OwnAddresses,
     peer_addresses: PeerAddresses,
 }
@@ -34,6 +37,8 @@ impl Control {
             queue: VecDeque::new(),
             tokens: Tokens::new(role),
             asked: 0,
+            spare: 0,
+            request: TokenRequest::default(),
             own_addresses: OwnAddresses::default(),
             peer_addresses: PeerAddresses::default(),
         }
@@ -48,15 +53,21 @@ impl Control {
 
     /// The frame to send next and what to remember of it. Frames that became pointless while they
     /// waited are dropped.
-    pub(crate) fn next_frame(&mut self) -> Option<(ControlFrame, Frame<'_>)> {
+    pub(crate) fn next_frame(&mut self, now: Instant) -> Option<(ControlFrame, Frame<'_>)> {
         while let Some(&next) = self.queue.front() {
-            if let ControlFrame::NewToken(sequence) = next
-                && self.tokens.issued(sequence).is_none()
-            {
+            let pointless = match next {
+                ControlFrame::NewToken(id) => self.tokens.frame(id, now).is_none(),
+                ControlFrame::TokenRequest => self.request.value().is_none(),
+                ControlFrame::RetireToken(_)
+                | ControlFrame::ConnectionReset(_)
+                | ControlFrame::NewAddress(_)
+                | ControlFrame::RemoveAddress(_) => false,
+            };
+            if pointless {
                 self.queue.pop_front();
                 continue;
             }
-            return self.frame(next).map(|frame| (next, frame));
+            return self.frame(next, now).map(|frame| (next, frame));
         }
         None
     }
@@ -69,7 +80,17 @@ impl Control {
     /// The peer has this frame.
     pub(crate) fn on_acked(&mut self, frame: ControlFrame) {
         match frame {
-            ControlFrame::NewToken(sequence) => self.tokens.on_acked(sequence),
+            ControlFrame::NewToken(id) => {
+                for stale in self.tokens.on_acked(id, self.spare) {
+                    self.push(ControlFrame::RetireToken(stale));
+                }
+            }
+            ControlFrame::RetireToken(id) => self.tokens.on_dropped(id),
+            ControlFrame::TokenRequest => {
+                if self.request.on_acked() == Next::Send {
+                    self.push(ControlFrame::TokenRequest);
+                }
+            }
             ControlFrame::NewAddress(id) => {
                 if let Some(next) = self.own_addresses.on_acked(id) {
                     self.push(next);
@@ -83,16 +104,24 @@ impl Control {
         self.tokens.add_early(token);
     }
 
-    pub(crate) fn tokens(&self) -> usize {
-        self.tokens.count()
+    /// What this side knows about tokens.
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
-    pub(crate) fn unused_tokens(&self) -> usize {
-        self.tokens.unused()
+    /// How the server numbers its tokens.
+    pub(crate) fn set_numbering(&mut self, numbering: Numbering) {
+        self.tokens.set_numbering(numbering);
+    }
+
+    /// Takes note of the time, and of the key generations that the session has reached.
+    pub(crate) fn age_tokens(&mut self, reached: KeyGenerations, now: Instant) {
+        self.tokens.age(reached, now);
     }
 
     /// R47: asks for tokens, so that the client has `spare` unused ones.
     pub(crate) fn want_tokens(&mut self, spare: u8, events: &mut EventQueue) {
+        self.spare = spare;
         let wanted = self.tokens.wanted(spare);
         if wanted > self.asked {
             events.push(Event::TokensWanted(wanted - self.asked));
@@ -100,30 +129,46 @@ impl Control {
         }
     }
 
-    pub(crate) fn issue_token(&mut self, token: Token) -> Result<TokenSequence, TokenError> {
+    pub(crate) fn issue_token(&mut self, token: NewToken) -> Result<ConnectionId, TokenError> {
         self.asked = self.asked.saturating_sub(1);
-        let sequence = self.tokens.issue(token)?;
-        self.push(ControlFrame::NewToken(sequence));
-        Ok(sequence)
+        let id = self.tokens.issue(token)?;
+        self.push(ControlFrame::NewToken(id));
+        Ok(id)
     }
 
-    pub(crate) fn take_token(&mut self) -> Option<(TokenSequence, Token)> {
+    /// The session takes this token no more, and tells the client.
+    pub(crate) fn withdraw_token(&mut self, id: ConnectionId) -> Result<(), TokenError> {
+        if !self.tokens.withdraw(id)? {
+            return Err(TokenError::Spent);
+        }
+        self.push(ControlFrame::RetireToken(id));
+        Ok(())
+    }
+
+    /// The client wants to have this many unused tokens.
+    pub(crate) fn request_tokens(&mut self, wanted: u8) {
+        if self.request.set(wanted) == Next::Send {
+            self.push(ControlFrame::TokenRequest);
+        }
+    }
+
+    pub(crate) fn take_token(&mut self) -> Option<(ConnectionId, KeyGenerations, Token)> {
         self.tokens.take()
     }
 
     pub(crate) fn put_token_back(
         &mut self,
-        sequence: TokenSequence,
+        id: ConnectionId,
         token: Token,
         events: &mut EventQueue,
     ) {
-        if self.tokens.put_back(sequence, token) {
-            events.push(Event::TokenReceived(sequence));
+        if self.tokens.put_back(id, token) {
+            events.push(Event::TokenReceived(id));
         }
     }
 
-    pub(crate) fn redeem_token(&mut self, sequence: TokenSequence) -> Result<(), TokenError> {
-        self.tokens.redeem(sequence)
+    pub(crate) fn redeem_token(&mut self, id: ConnectionId) -> Result<KeyGenerations, TokenError> {
+        self.tokens.redeem(id)
     }
 
     /// The connection of a token joined. Returns whether it may.
@@ -133,14 +178,30 @@ impl Control {
 
     pub(crate) fn on_new_token(
         &mut self,
-        frame: &NewTokenFrame<'_>,
+        new: &ReceivedToken<'_>,
         events: &mut EventQueue,
     ) -> Result<News, PeerMisbehaved> {
-        if !self.tokens.receive(frame.sequence, frame.token)? {
+        if !self.tokens.receive(new)? {
             return Ok(News::None);
         }
-        events.push(Event::TokenReceived(frame.sequence));
+        events.push(Event::TokenReceived(new.id));
         Ok(News::Some)
+    }
+
+    /// A token came that is of no use any more.
+    pub(crate) fn on_late_token(
+        &mut self,
+        new: &ReceivedToken<'_>,
+    ) -> Result<News, PeerMisbehaved> {
+        if !self.tokens.receive(new)? {
+            return Ok(News::None);
+        }
+        self.on_join_failed(new.id);
+        Ok(News::Some)
+    }
+
+    pub(crate) fn on_token_withdrawn(&mut self, id: ConnectionId) -> Result<News, PeerMisbehaved> {
+        Ok(News::when(self.tokens.on_withdrawn(id)?))
     }
 
     /// Whether a token is out that another connection could join with.
@@ -153,10 +214,17 @@ impl Control {
         self.tokens.was_issued(connection)
     }
 
-    /// a connection that has not joined was reset, or its join failed: its token is burnt and the
-    /// peer is told, the first time.
+    /// a connection that has not joined was reset: its token is burnt and the peer is told, the
+    /// first time.
     pub(crate) fn burn(&mut self, connection: ConnectionId) {
         if self.tokens.burn(connection) {
+            self.push(ControlFrame::ConnectionReset(connection));
+        }
+    }
+
+    /// The same for one whose join failed here.
+    pub(crate) fn on_join_failed(&mut self, connection: ConnectionId) {
+        if self.tokens.on_join_failed(connection) {
             self.push(ControlFrame::ConnectionReset(connection));
         }
     }
@@ -213,11 +281,12 @@ impl Control {
         self.queue.is_empty()
     }
 
-    fn frame(&self, frame: ControlFrame) -> Option<Frame<'_>> {
+    fn frame(&self, frame: ControlFrame, now: Instant) -> Option<Frame<'_>> {
         Some(match frame {
-            ControlFrame::NewToken(sequence) => {
-                let token = self.tokens.issued(sequence)?;
-                Frame::NewToken(NewTokenFrame { sequence, token })
+            ControlFrame::NewToken(id) => self.tokens.frame(id, now)?,
+            ControlFrame::RetireToken(id) => Frame::Extended(ExtendedFrame::RetireToken(id)),
+            ControlFrame::TokenRequest => {
+                Frame::Extended(ExtendedFrame::TokenRequest(self.request.value()?))
             }
             ControlFrame::ConnectionReset(connection) => {
                 Frame::ConnectionReset(ConnectionResetFrame { connection })

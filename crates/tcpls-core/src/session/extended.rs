@@ -1,6 +1,6 @@
 //! Frames beyond the draft: which part of the session each is for.
 
-use super::{Session, farewell};
+use super::{Session, farewell, tokens};
 use crate::{
     CloseReason, idle,
     profile::Terms,
@@ -13,6 +13,7 @@ pub(super) fn on_params(session: &mut Session, peer: Option<SessionParams>) {
     if let Some(peer) = session.terms.peer() {
         idle::agree(&mut session.config, session.terms.features(), peer);
     }
+    tokens::on_terms(session);
 }
 
 /// Applies one frame. Those of features that were not agreed on are passed over, as if their types
@@ -42,9 +43,9 @@ pub(super) fn apply(session: &mut Session, frame: &ExtendedFrame<'_>) -> Result<
         | ExtendedFrame::Probe(_)
         | ExtendedFrame::ProbeReply(_)
         | ExtendedFrame::ObservedAddress(_)
-        | ExtendedFrame::NewToken(_)
-        | ExtendedFrame::RetireToken(_)
-        | ExtendedFrame::TokenRequest(_)
         | ExtendedFrame::Unknown(_) => Ok(()),
+        ExtendedFrame::NewToken(frame) => tokens::on_extended_token(session, frame),
+        ExtendedFrame::RetireToken(id) => tokens::on_retire_token(session, *id),
+        ExtendedFrame::TokenRequest(wanted) => tokens::on_token_request(session, *wanted),
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     CloseReason, ConnectionFailure, ConnectionHandle, Event, Failover, Limit, PeerMisbehaved,
     connection::{Heard, Report},
     sent::{ControlFrame, SentFrame},
-    wire::{ConnectionId, TokenSequence},
+    wire::ConnectionId,
 };
 
 /// Gives a connection up. What it carried and the peer did not acknowledge goes out on the others,
@@ -27,6 +27,7 @@ pub(super) fn fail(
     connection.state.fail(failure.alert());
     connection.report = Report::Sent;
     session.connections.bury(c);
+    session.keys.review();
     session.events.push(Event::ConnectionClosed {
         connection: c,
         failure: Some(failure),
@@ -73,6 +74,7 @@ pub(super) fn refuse(session: &mut Session, c: ConnectionHandle, failure: Connec
         connection.report = Report::Sent;
     }
     session.connections.bury(c);
+    session.keys.review();
     session.events.push(Event::ConnectionClosed {
         connection: c,
         failure: Some(failure),
@@ -80,10 +82,10 @@ pub(super) fn refuse(session: &mut Session, c: ConnectionHandle, failure: Connec
 }
 
 /// The join with this token came to nothing.
-pub(super) fn on_join_failed(session: &mut Session, sequence: TokenSequence) {
-    let id = sequence.connection_id();
+pub(super) fn on_join_failed(session: &mut Session, id: ConnectionId) {
     if session.connections.find(id).is_none() {
-        session.control.burn(id);
+        session.control.on_join_failed(id);
+        session.keys.review();
         close::on_join_failed(session);
     }
 }
@@ -115,6 +117,7 @@ pub(super) fn on_connection_reset(
                 }
             }
         }
+        None if session.connections.was_forgotten(id) => {}
         None if session.control.was_issued(id) => session.control.burn(id),
         None => return Err(PeerMisbehaved::ResetOfUnknownConnection.into()),
     }

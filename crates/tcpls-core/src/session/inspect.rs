@@ -116,8 +116,8 @@ impl Session {
         let mut stats = SessionStats {
             connections: self.connections.added(),
             live_connections: u32::try_from(self.connections.live().len()).unwrap_or(u32::MAX),
-            tokens: u32::try_from(self.control.tokens()).unwrap_or(u32::MAX),
-            unused_tokens: u32::try_from(self.control.unused_tokens()).unwrap_or(u32::MAX),
+            tokens: self.control.tokens().count(),
+            unused_tokens: u32::try_from(self.control.tokens().unused()).unwrap_or(u32::MAX),
             budgets: BudgetStats {
                 failed_records: self.failed_records.into(),
                 ..self.effort.stats()

@@ -2,13 +2,24 @@
 
 use std::time::Instant;
 
-use super::Session;
+use super::{Session, state::Lifecycle};
 use crate::{
-    CloseReason, ConnectionHandle, Event, PeerMisbehaved,
+    CloseReason, ConnectionHandle, Event, KeyGenerations, PeerMisbehaved,
     connection::KeyUpdateAnswer,
     crypto::{KeyUpdateRequest, PostHandshakeMessage},
-    wire::ConnectionId,
+    wire::{ConnectionId, Features, Role},
 };
+
+impl Session {
+    /// Command: moves every connection to new keys now, and asks the peer to do the same (reading A-26).
+    /// Both happen by themselves in time, so this is for those who want it sooner. While the last update
+    /// that was forced is not on its way, and once the session closes, this does nothing.
+    pub fn force_key_update(&mut self) {
+        if self.lifecycle == Lifecycle::Open {
+            self.keys.force();
+        }
+    }
+}
 
 /// How much the highest key generations of the session were used, in both directions.
 #[derive(Debug)]
@@ -17,20 +28,73 @@ pub(crate) struct KeyUsage {
     threshold: u64,
     /// The generation that every sending connection is to be at.
     sending: u32,
+    /// The highest one that a connection sends at.
+    reached: u32,
+    /// What the next update says.
+    request: KeyUpdateRequest,
     /// Records sealed at that generation, over all connections.
     sealed: u64,
     /// The highest generation that the peer has sent at.
     receiving: u32,
+    /// Generations before these are not needed any more.
+    outdated: KeyGenerations,
+    review: Review,
 }
+
+/// Whether generations may have gone out of use since somebody looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Review {
+    Due,
+    Done,
+}
+
+/// How many generations are kept below the lowest that is in use: tokens may be on their way to the client
+/// that start there.
+const GENERATIONS_KEPT: u32 = 4;
 
 impl KeyUsage {
     pub(crate) fn new(threshold: u64) -> Self {
         Self {
             threshold,
             sending: 0,
+            reached: 0,
+            request: KeyUpdateRequest::NotRequested,
             sealed: 0,
             receiving: 0,
+            outdated: KeyGenerations::FIRST,
+            review: Review::Done,
         }
+    }
+
+    /// The highest generations that were used.
+    pub(crate) fn reached(&self) -> KeyGenerations {
+        KeyGenerations {
+            sent: self.reached,
+            received: self.receiving,
+        }
+    }
+
+    /// Generations before these may have been erased.
+    pub(crate) fn outdated(&self) -> KeyGenerations {
+        self.outdated
+    }
+
+    /// A connection or a token is over: generations may be, too.
+    pub(crate) fn review(&mut self) {
+        self.review = Review::Due;
+    }
+
+    /// Begins the next generation, unless that has just begun, and asks the peer to do the same.
+    fn force(&mut self) {
+        if self.sending == self.reached {
+            self.move_to(self.sending.saturating_add(1));
+            self.request = KeyUpdateRequest::Requested;
+        }
+    }
+
+    /// What the next update says to the peer, once.
+    pub(crate) fn take_request(&mut self) -> KeyUpdateRequest {
+        std::mem::replace(&mut self.request, KeyUpdateRequest::NotRequested)
     }
 
     /// The generation that every sending connection is to be at.
@@ -55,6 +119,8 @@ impl KeyUsage {
 
     /// A connection moved to `generation`.
     pub(crate) fn on_update_sent(&mut self, generation: u32) {
+        self.reached = self.reached.max(generation);
+        self.review();
         if generation > self.sending {
             self.move_to(generation);
         }
@@ -64,6 +130,7 @@ impl KeyUsage {
     fn on_update_received(&mut self, generation: u32) -> bool {
         let further = generation > self.receiving;
         self.receiving = self.receiving.max(generation);
+        self.review();
         further
     }
 
@@ -113,6 +180,36 @@ pub(super) fn handle_messages(
         session.effort.on_idle_record(now)?;
     }
     Ok(())
+}
+
+/// Tells which keys can be erased, where it is agreed that connections which join do not start at the
+/// first ones.
+pub(super) fn note_outdated(session: &mut Session) {
+    if session.keys.review == Review::Done {
+        return;
+    }
+    session.keys.review = Review::Done;
+    if !session.terms.features().contains(Features::TOKENS) {
+        return;
+    }
+    let reached = session.keys.reached();
+    if session.role == Role::Server {
+        session.control.age_tokens(reached, session.clock);
+    }
+    let used = session
+        .connections
+        .iter_live()
+        .map(|(_, connection)| KeyGenerations {
+            sent: connection.key_update.sent,
+            received: connection.key_update.received,
+        })
+        .chain(session.control.tokens().generations())
+        .fold(reached, KeyGenerations::min)
+        .back_by(GENERATIONS_KEPT);
+    if used != session.keys.outdated {
+        session.keys.outdated = used;
+        session.events.push(Event::KeysOutdated(used));
+    }
 }
 
 #[cfg(test)]

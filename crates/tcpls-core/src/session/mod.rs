@@ -19,6 +19,7 @@ mod schedule;
 mod state;
 mod stream_change;
 mod timeout;
+mod tokens;
 mod transmit;
 
 use std::{net::SocketAddr, time::Instant};
@@ -36,16 +37,13 @@ pub(crate) use stream_change::{Expected, Lead};
 use crate::{
     AddressError, CloseReason, ConnectionFailure, ConnectionHandle, ConnectionStart, Event,
     OpenError, OpenedRecord, PathInfo, PathStatus, RecvStream, RetireError, SendStream,
-    SessionConfig, TimeoutReason, TokenError, Transmit, TransmitState,
+    SessionConfig, TimeoutReason, Transmit, TransmitState,
     connection::{Connections, Ping, Uniqueness},
     crypto::{self, SealError},
     event::EventQueue,
     profile::Terms,
     stream::Streams,
-    wire::{
-        AddressId, ConnectionId, RecordBuilder, Role, SessionParams, StreamId, Token,
-        TokenSequence, frame::MAX_PLAINTEXT,
-    },
+    wire::{AddressId, RecordBuilder, Role, SessionParams, StreamId, frame::MAX_PLAINTEXT},
 };
 
 /// One TCPLS session, without sockets, clock or randomness.
@@ -130,6 +128,7 @@ impl Session {
     /// can carry the rest, so both sides `ping` it; the server adds it with its first record at hand. It is over at once when the peer reported it as failed before
     /// (reading A-15).
     pub fn add_connection(&mut self, start: ConnectionStart, now: Instant) -> ConnectionHandle {
+        self.connections.forget_old(&self.doubtful);
         let (handle, uniqueness) = self.connections.add(start, self.role, &self.config, now);
         if uniqueness == Uniqueness::Repeated {
             close::fail(
@@ -155,12 +154,6 @@ impl Session {
     /// with none on either side, the session follows the draft alone.
     pub fn handle_params(&mut self, peer: Option<SessionParams>) {
         extended::on_params(self, peer);
-    }
-
-    /// In: the token that the server's `EncryptedExtensions` carried, which has sequence 1 (draft
-    /// 5.1.3). Before all other tokens, on both sides.
-    pub fn handle_early_token(&mut self, token: Token) {
-        self.control.add_early_token(token);
     }
 
     /// In: the next record of connection `c`. What the peer did wrong ends the session or the
@@ -280,48 +273,6 @@ impl Session {
         if let Some(connection) = self.connections.get_mut(c) {
             connection.status = status;
         }
-    }
-
-    /// Command: gives the session a token for one more connection, to be sent in a New Token frame
-    /// (server, draft 5.2.5). Token values come from a cryptographic generator.
-    pub fn issue_token(&mut self, token: Token) -> Result<TokenSequence, TokenError> {
-        if self.lifecycle != Lifecycle::Open {
-            return Err(TokenError::Closing);
-        }
-        self.control.issue_token(token)
-    }
-
-    /// Command: takes the unused token of the lowest sequence (client). The caller joins a connection
-    /// with it and says what came of that: `add_connection`, `return_token` or `handle_join_failure`.
-    pub fn take_token(&mut self) -> Option<(TokenSequence, Token)> {
-        match self.lifecycle {
-            Lifecycle::Open | Lifecycle::Finishing(_) => self.control.take_token(),
-            Lifecycle::Draining(_) | Lifecycle::Closed(_) => None,
-        }
-    }
-
-    /// Command: gives back a token that was taken and not spent: no record was sealed under its
-    /// Connection ID, and the server did not answer the hello (reading A-44).
-    pub fn return_token(&mut self, sequence: TokenSequence, token: Token) {
-        self.control
-            .put_token_back(sequence, token, &mut self.events);
-    }
-
-    /// Command: a client presented the token of this sequence, which is used from now on, whatever
-    /// comes of it (server, reading A-21). Next is `add_connection`, once a record of the client turned
-    /// out to be authentic, or `handle_join_failure`.
-    pub fn redeem_token(&mut self, sequence: TokenSequence) -> Result<ConnectionId, TokenError> {
-        if !matches!(self.lifecycle, Lifecycle::Open | Lifecycle::Finishing(_)) {
-            return Err(TokenError::Closing);
-        }
-        self.control.redeem_token(sequence)?;
-        Ok(sequence.connection_id())
-    }
-
-    /// In: the connection that was to join with this token failed before it was added. The token is
-    /// spent, and the peer is told not to wait for it.
-    pub fn handle_join_failure(&mut self, sequence: TokenSequence) {
-        failover::on_join_failed(self, sequence);
     }
 
     /// Command: advertises an address of this side (draft 5.2.7).

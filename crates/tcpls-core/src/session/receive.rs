@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Session, close, extended, failover, keys};
+use super::{Session, close, extended, failover, keys, tokens};
 use crate::{
     CloseReason, ConnectionFailure, ConnectionHandle, Event, FrameCounts, Limit, PeerMisbehaved,
     connection::{Content, Elicits, Heard, Ping},
@@ -182,11 +182,7 @@ fn apply(
             Ok(())
         }
         Frame::Ack(frame) => ack(session, frame, now),
-        Frame::NewToken(frame) => {
-            let news = session.control.on_new_token(frame, &mut session.events)?;
-            note(session, news);
-            Ok(())
-        }
+        Frame::NewToken(frame) => tokens::on_new_token(session, frame),
         Frame::ConnectionReset(frame) => {
             failover::on_connection_reset(session, frame.connection, now)
         }
@@ -219,6 +215,9 @@ fn note(session: &mut Session, news: News) {
 /// an ACK names any connection of the session, on any connection.
 fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), CloseReason> {
     let Some(c) = session.connections.find(frame.connection) else {
+        if session.connections.was_forgotten(frame.connection) {
+            return Ok(());
+        }
         return Err(if session.control.was_issued(frame.connection) {
             PeerMisbehaved::AckOfUnsentRecord.into()
         } else {
@@ -234,7 +233,10 @@ fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), Clos
         news = true;
         match acked {
             SentFrame::Stream(range) => session.streams.on_acked(range, &mut session.events),
-            SentFrame::Control(frame) => session.control.on_acked(frame),
+            SentFrame::Control(frame) => {
+                session.control.on_acked(frame);
+                session.keys.review();
+            }
             SentFrame::Ping => {
                 if let Ping::Sent(at) = connection.ping {
                     connection.ping = Ping::None;

@@ -178,6 +178,7 @@ fn bury(session: &mut Session, c: ConnectionHandle, now: Instant) {
     connection.state.end();
     connection.sent.retire();
     session.connections.bury(c);
+    session.keys.review();
     let is_last = session.connections.live().is_empty();
     session.events.push(Event::ConnectionClosed {
         connection: c,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Session, close, liveness, retire, state::Lifecycle};
+use super::{Session, close, liveness, retire, state::Lifecycle, tokens};
 use crate::{
     CloseReason, TimeoutReason,
     connection::{ConnectionState, Ping},
@@ -35,6 +35,7 @@ pub(super) fn poll(session: &Session) -> Option<(Instant, TimeoutReason)> {
         (orphan, TimeoutReason::Orphan),
         (idle, TimeoutReason::Idle),
         (keep_alive, TimeoutReason::KeepAlive),
+        (tokens::deadline(session), TimeoutReason::Tokens),
     ]
     .into_iter()
     .filter_map(|(deadline, reason)| Some((deadline?, reason)))
@@ -58,6 +59,7 @@ pub(super) fn handle(session: &mut Session, now: Instant) {
         }
     }
     liveness::on_timeout(session, now);
+    tokens::on_timeout(session, now);
     close::on_timeout(session, now);
     let (idle, keep_alive) = silence(session);
     if given_up(idle) {

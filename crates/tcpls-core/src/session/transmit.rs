@@ -8,7 +8,7 @@ use super::{Session, close, farewell, retire, schedule, state::Lifecycle, stream
 use crate::{
     CloseReason, ConnectionHandle, Limit, OutgoingRecord, Transmit, TransmitState,
     connection::{AckState, Connection, Heard, KeyUpdateAnswer, Ping, Pump, Rank, WriteHalf},
-    crypto::{ContentType, KeyUpdateRequest, SealError, key_update_message},
+    crypto::{ContentType, SealError, key_update_message},
     number::offset,
     sent::SentFrame,
     wire::{
@@ -211,7 +211,7 @@ fn push_control(
     };
     let mut reset = Vec::new();
     for _ in 0..CONTROL_FRAMES {
-        let Some((sent, frame)) = session.control.next_frame() else {
+        let Some((sent, frame)) = session.control.next_frame(now) else {
             break;
         };
         if let Frame::ConnectionReset(frame) = frame {
@@ -341,8 +341,8 @@ fn wants_key_update(session: &Session, connection: &Connection) -> bool {
 /// the record after which this connection has the key of the next generation.
 fn key_update(session: &mut Session, c: ConnectionHandle, out: &mut Transmit) -> usize {
     let tail = out.tails.len();
-    out.tails
-        .extend_from_slice(&key_update_message(KeyUpdateRequest::NotRequested));
+    let request = session.keys.take_request();
+    out.tails.extend_from_slice(&key_update_message(request));
     let kind = ContentType::Handshake;
     let given = give_out(
         session,

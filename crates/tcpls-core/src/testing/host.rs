@@ -24,7 +24,7 @@ pub struct Host {
     /// The session, for commands of the application.
     pub session: Session,
     /// The events that were polled, except [`Event::TransmitReady`], [`Event::ReadResumed`],
-    /// [`Event::PathInfoWanted`] and [`Event::TokensWanted`].
+    /// [`Event::PathInfoWanted`], [`Event::KeysOutdated`] and [`Event::TokensWanted`].
     pub events: VecDeque<Event>,
     /// Tokens that the session wants to be issued.
     pub(super) tokens_wanted: u8,
@@ -120,6 +120,13 @@ impl Host {
         self.events.drain(..).collect()
     }
 
+    /// Whether nothing more happens at this end of a connection.
+    pub(super) fn is_done_with(&self, index: usize) -> bool {
+        self.sockets.get(index).is_some_and(|socket| {
+            socket.reading == Reading::Ended && socket.writing == Writing::Ended
+        })
+    }
+
     pub(super) fn add_socket(
         &mut self,
         handle: ConnectionHandle,
@@ -207,6 +214,11 @@ impl Host {
         while let Some(event) = self.session.poll_event() {
             if let Event::TokensWanted(count) = event {
                 self.tokens_wanted += count;
+            } else if let Event::KeysOutdated(before) = event {
+                for socket in &self.sockets {
+                    socket.sealer.keys().forget_before(before.sent);
+                    socket.opener.keys().forget_before(before.received);
+                }
             } else if let Event::PathInfoWanted(connection) = event {
                 self.observations_wanted.insert(connection);
             } else if let Event::TransmitReady(connection) = event {

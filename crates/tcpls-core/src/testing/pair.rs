@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     ConnectionStart, Session, SessionConfig, TimeoutReason,
-    crypto::{Backend, DirectionKeys, RecordOpener, RecordSealer, Suite},
+    crypto::{Backend, DirectionKeys, Suite},
     wire::{ConnectionId, RecordSequence, Role, Token},
 };
 
@@ -45,6 +45,8 @@ pub struct Pair {
     /// The time for both.
     pub clock: Clock,
     wires: Vec<Wire>,
+    /// The wires that somebody still reads or writes.
+    in_use: Vec<usize>,
     keys: Keys,
     random: Random,
     nonces: Nonces,
@@ -93,12 +95,18 @@ impl Pair {
             server: host(Role::Server, config.server, client),
             clock,
             wires: Vec::new(),
+            in_use: Vec::new(),
             keys,
             random,
             nonces: Nonces::default(),
         };
-        let first = (config.first_from_client, config.first_from_server);
-        pair.add(ConnectionId::FIRST, config.link, first);
+        let client = RecordSequence::from_wire(config.first_from_client);
+        let server = RecordSequence::from_wire(config.first_from_server);
+        let starts = [
+            ConnectionStart::first(client, server),
+            ConnectionStart::first(server, client),
+        ];
+        pair.add(starts, config.link);
         pair
     }
 
@@ -112,7 +120,13 @@ impl Pair {
 
     /// Adds a connection that joins, beginning with a Ping each way; returns its index.
     pub fn join(&mut self, id: ConnectionId, link: LinkConfig) -> usize {
-        let index = self.add(id, link, (0, 0));
+        let start = ConnectionStart::joined(id);
+        self.join_at([start, start], link)
+    }
+
+    /// The same with what client and server know about its start.
+    fn join_at(&mut self, starts: [ConnectionStart; 2], link: LinkConfig) -> usize {
+        let index = self.add(starts, link);
         for host in [&mut self.client, &mut self.server] {
             let handle = host.connection(index);
             host.session.ping(handle);
@@ -132,12 +146,12 @@ impl Pair {
     /// Adds a connection that joins with a token of the client's, if it has one and the server takes
     /// it; returns its index.
     pub fn join_with_token(&mut self, link: LinkConfig) -> Option<usize> {
-        let (sequence, _token) = self.client.session.take_token()?;
-        let redeemed = self.server.session.redeem_token(sequence).ok();
+        let (start, _token) = self.client.session.take_token()?;
+        let redeemed = self.server.session.redeem_token(start.id).ok();
         if redeemed.is_none() {
-            self.client.session.handle_join_failure(sequence);
+            self.client.session.handle_join_failure(start.id);
         }
-        redeemed.map(|id| self.join(id, link))
+        redeemed.map(|redeemed| self.join_at([start, redeemed], link))
     }
 
     /// Moves everything that can be moved now, then lets the time pass until something happens.
@@ -190,7 +204,8 @@ impl Pair {
         let mut moved = true;
         while moved {
             moved = false;
-            for (index, wire) in self.wires.iter_mut().enumerate() {
+            for &index in &self.in_use {
+                let wire = self.wires.get_mut(index).expect("no such connection");
                 let (random, nonces) = (&mut self.random, &mut self.nonces);
                 let Wire {
                     link,
@@ -223,6 +238,9 @@ impl Pair {
                 );
             }
         }
+        let (client, server) = (&self.client, &self.server);
+        self.in_use
+            .retain(|index| !client.is_done_with(*index) || !server.is_done_with(*index));
     }
 
     /// Breaks a connection: both ends see a reset, and what was not read is gone.
@@ -284,36 +302,20 @@ impl Pair {
         self.nonces.count()
     }
 
-    fn add(&mut self, id: ConnectionId, link: LinkConfig, first: (u64, u64)) -> usize {
-        let first = (
-            RecordSequence::from_wire(first.0),
-            RecordSequence::from_wire(first.1),
-        );
+    fn add(&mut self, starts: [ConnectionStart; 2], link: LinkConfig) -> usize {
         let now = self.clock.now();
-        for (host, keys, (sent, received)) in [
-            (
-                &mut self.client,
-                (&self.keys.client, &self.keys.server),
-                first,
-            ),
-            (
-                &mut self.server,
-                (&self.keys.server, &self.keys.client),
-                (first.1, first.0),
-            ),
-        ] {
-            let start = ConnectionStart {
-                id,
-                first_sent: sent,
-                first_received: received,
-                record_sizes: [0; 2],
-            };
-            let handle = host.session.add_connection(start, now);
-            let sealer = RecordSealer::new(Arc::clone(keys.0), id, sent);
-            let opener = RecordOpener::new(Arc::clone(keys.1), id, received);
+        let (client, server) = (&self.keys.client, &self.keys.server);
+        let hosts = [
+            (&mut self.client, (client, server)),
+            (&mut self.server, (server, client)),
+        ];
+        for ((host, keys), start) in hosts.into_iter().zip(starts) {
+            let sealer = start.sealer(Arc::clone(keys.0));
+            let opener = start.opener(Arc::clone(keys.1));
             let (sealer, opener) = sealer
                 .and_then(|sealer| Ok((sealer, opener?)))
                 .expect("keys");
+            let handle = host.session.add_connection(start, now);
             host.add_socket(handle, sealer, opener);
         }
         let (to_server, to_client) = (Pipe::new(&link, now), Pipe::new(&link, now));
@@ -322,6 +324,7 @@ impl Pair {
             to_server,
             to_client,
         });
+        self.in_use.push(self.wires.len() - 1);
         self.wires.len() - 1
     }
 
@@ -342,8 +345,9 @@ impl Pair {
     fn next_arrival(&self) -> Option<Instant> {
         let now = self.clock.now();
         let pipes = self
-            .wires
+            .in_use
             .iter()
+            .filter_map(|index| self.wires.get(*index))
             .flat_map(|wire| [&wire.to_server, &wire.to_client]);
         pipes.filter_map(|pipe| pipe.next_arrival(now)).min()
     }

@@ -171,10 +171,5 @@ impl Sent {
 }
 
 fn start(id: ConnectionId) -> ConnectionStart {
-    ConnectionStart {
-        id,
-        first_sent: RecordSequence::ZERO,
-        first_received: RecordSequence::ZERO,
-        record_sizes: [0; 2],
-    }
+    ConnectionStart::joined(id)
 }

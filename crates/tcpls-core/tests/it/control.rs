@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tcpls_core::{
     AddressError, AddressStanding, Event, TokenError,
     testing::{Pair, Solo},
-    wire::{AddressId, Frame, NewAddressFrame, RemoveAddressFrame, Role, Token, TokenSequence},
+    wire::{AddressId, ConnectionId, Frame, NewAddressFrame, RemoveAddressFrame, Role, Token},
 };
 
 use crate::talk::{ack, all_frames};
@@ -43,11 +43,10 @@ fn tokens_reach_the_client() {
             .server
             .session
             .issue_token(Token::from_bytes([value; 32]));
-        assert_eq!(sequence.map(TokenSequence::as_u8), Ok(value));
+        assert_eq!(sequence.map(ConnectionId::as_u32), Ok(value.into()));
     }
     pair.drive();
-    let received =
-        [2, 3].map(|value| Event::TokenReceived(TokenSequence::from_wire(value).unwrap()));
+    let received = [2, 3].map(|value| Event::TokenReceived(ConnectionId::from_wire(value)));
     // Frames of a record are applied from the last to the first.
     assert_eq!(
         pair.client
@@ -58,11 +57,9 @@ fn tokens_reach_the_client() {
         received
     );
     for value in 1..=3 {
-        let (sequence, token) = pair.client.session.take_token().unwrap();
-        assert_eq!(
-            (sequence.as_u8(), token),
-            (value, Token::from_bytes([value; 32]))
-        );
+        let (start, token) = pair.client.session.take_token().unwrap();
+        assert_eq!(start.id.as_u32(), u32::from(value));
+        assert_eq!(token, Token::from_bytes([value; 32]));
     }
     assert_eq!(pair.client.session.take_token(), None);
     assert_eq!(

@@ -6,15 +6,15 @@ use proptest::prelude::*;
 use tcpls_core::{
     CloseReason, ConnectionFailure, ConnectionStart, Event, SessionConfig, TokenError,
     testing::{LinkConfig, Pair, PairConfig, Solo},
-    wire::{ConnectionId, Frame, Role, Token, TokenSequence},
+    wire::{ConnectionId, Frame, Role, Token},
 };
 
 use crate::talk::{ack, all_frames, data, pattern, read_all, reset, stream};
 
 const RESET: ConnectionFailure = ConnectionFailure::Reset;
 
-fn sequence(value: u8) -> TokenSequence {
-    TokenSequence::from_wire(value).unwrap()
+fn id(value: u32) -> ConnectionId {
+    ConnectionId::from_wire(value)
 }
 
 fn wanted(events: &[Event]) -> u32 {
@@ -52,8 +52,8 @@ fn server_with_tokens() -> Solo {
 fn used_tokens_are_replaced() {
     let mut server = server_with_tokens();
     assert_eq!(
-        server.session.redeem_token(sequence(1)),
-        Ok(ConnectionId::from_wire(1))
+        server.session.redeem_token(id(1)),
+        Ok(ConnectionStart::joined(id(1)))
     );
     assert_eq!(wanted(&server.events()), 0, "it may yet fail");
     let first = server.join(1);
@@ -65,8 +65,8 @@ fn used_tokens_are_replaced() {
             .events()
             .contains(&Event::ConnectionEstablished(first))
     );
-    server.session.redeem_token(sequence(2)).unwrap();
-    server.session.handle_join_failure(sequence(2));
+    server.session.redeem_token(id(2)).unwrap();
+    server.session.handle_join_failure(id(2));
     assert_eq!(wanted(&server.events()), 1);
     server.receive(&[reset(3)]);
     assert_eq!(wanted(&server.events()), 1);
@@ -81,8 +81,8 @@ fn tokens_end_at_255() {
     let mut server = server_with_tokens();
     let mut joined = 0;
     for value in 1..=255 {
-        server.session.redeem_token(sequence(value)).unwrap();
-        server.session.handle_join_failure(sequence(value));
+        server.session.redeem_token(id(value)).unwrap();
+        server.session.handle_join_failure(id(value));
         let count = wanted(&server.events());
         issue(&mut server, count);
         joined += 1;
@@ -105,8 +105,8 @@ fn tokens_bound_the_connections() {
     issue(&mut server, 2);
     let mut joined = Vec::new();
     for value in 1..=2 {
-        server.session.redeem_token(sequence(value)).unwrap();
-        joined.push(server.join(value.into()));
+        server.session.redeem_token(id(value)).unwrap();
+        joined.push(server.join(value));
     }
     assert_eq!(wanted(&server.events()), 0, "three connections live");
     let now = server.clock.now();
@@ -118,11 +118,11 @@ fn tokens_bound_the_connections() {
 #[test]
 fn a_token_is_accepted_once() {
     let mut server = server_with_tokens();
-    server.session.redeem_token(sequence(4)).unwrap();
-    let again = server.session.redeem_token(sequence(4));
+    server.session.redeem_token(id(4)).unwrap();
+    let again = server.session.redeem_token(id(4));
     assert_eq!(again, Err(TokenError::Spent));
     server.session.abort();
-    let late = server.session.redeem_token(sequence(5));
+    let late = server.session.redeem_token(id(5));
     assert_eq!(late, Err(TokenError::Closing));
 }
 
@@ -130,7 +130,7 @@ fn a_token_is_accepted_once() {
 #[test]
 fn a_connection_reset_overtakes_its_join() {
     let mut server = server_with_tokens();
-    server.session.redeem_token(sequence(4)).unwrap();
+    server.session.redeem_token(id(4)).unwrap();
     server.receive(&[reset(4)]);
     let late = server.join(4);
     let failure = Some(ConnectionFailure::ReportedByPeer);
@@ -152,10 +152,10 @@ fn a_failed_join_is_reported() {
         .session
         .handle_early_token(Token::from_bytes([1; 32]));
     let (early, token) = client.session.take_token().unwrap();
-    client.session.return_token(early, token);
+    client.session.return_token(early.id, token);
     assert_eq!(client.transmit(), []);
     let (early, _) = client.session.take_token().unwrap();
-    client.session.handle_join_failure(early);
+    client.session.handle_join_failure(early.id);
     assert_eq!(all_frames(&client.transmit()), [reset(1)]);
     assert_eq!(client.session.take_token(), None);
 }
@@ -171,7 +171,7 @@ fn without_token_and_connection_the_session_is_lost() {
     let now = client.clock.now();
     client.session.handle_failure(client.first, RESET, now);
     assert_eq!(client.session.close_reason(), None, "a join is in progress");
-    client.session.handle_join_failure(early);
+    client.session.handle_join_failure(early.id);
     let lost = Some(CloseReason::Lost(RESET));
     assert_eq!(client.session.close_reason(), lost);
 }

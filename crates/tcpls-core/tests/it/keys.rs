@@ -4,7 +4,7 @@ use tcpls_core::{
     CloseReason, ContentType, Event, Limit, SessionConfig,
     crypto::{KeyUpdateRequest, SealError, key_update_message},
     testing::{LinkConfig, Pair, PairConfig, Sent, Solo},
-    wire::{ConnectionId, Frame, Role},
+    wire::{Frame, Role},
 };
 
 use crate::talk::{ack, data, pattern, stream, transfer};
@@ -164,10 +164,13 @@ fn transfers_cross_key_generations() {
         first_from_client: 3,
         ..PairConfig::default()
     });
+    pair.settle();
+    pair.issue_tokens();
+    pair.drive();
     let id = pair.client.session.open_bi().unwrap();
     for (round, role) in [Role::Client, Role::Server].into_iter().enumerate() {
         if round == 1 {
-            pair.join(ConnectionId::from_wire(1), LinkConfig::default());
+            assert!(pair.join_with_token(LinkConfig::default()).is_some());
         }
         let bytes = pattern(id, role, 0, 1_500_000);
         assert!(transfer(&mut pair, role, id, &bytes) == bytes);
@@ -231,12 +234,8 @@ fn failing_to_seal_ends_the_session() {
 fn record_numbers_end() {
     let now = tcpls_core::testing::Clock::new().now();
     let mut session = tcpls_core::Session::new(Role::Client, SessionConfig::new(), now);
-    let start = tcpls_core::ConnectionStart {
-        id: ConnectionId::FIRST,
-        first_sent: tcpls_core::wire::RecordSequence::from_wire(u64::MAX),
-        first_received: tcpls_core::wire::RecordSequence::ZERO,
-        record_sizes: [0; 2],
-    };
+    let [last, zero] = [u64::MAX, 0].map(tcpls_core::wire::RecordSequence::from_wire);
+    let start = tcpls_core::ConnectionStart::first(last, zero);
     let c = session.add_connection(start, now);
     let mut batch = tcpls_core::Transmit::new();
     for _ in 0..2 {

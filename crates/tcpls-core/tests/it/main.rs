@@ -38,3 +38,4 @@ mod silence;
 mod stream_change;
 mod streams;
 mod talk;
+mod tokens;

@@ -121,31 +121,52 @@ fn limits_count_over_all_connections() {
     assert_eq!(keys.key(1).unwrap().sealed(), 1);
 }
 
-/// erased generations are gone for new connections, and stay with those that hold them.
+/// erased generations are gone; those that a connection is at, or has ahead of it, are not erased
+/// before it has moved on or is over.
 #[test]
 fn erased_generations_cannot_be_had() {
     let keys = keys(Suite::Aes128Gcm, Backend::default(), 1);
     let mut old = sealer(&keys, 1);
-    keys.key(2).unwrap();
-    keys.forget_before(2);
+    let first = Arc::downgrade(&keys.key(0).unwrap());
+    keys.key(3).unwrap();
+    keys.forget_before(3);
+    assert!(keys.key(0).is_ok() && keys.key(1).is_ok());
+    seal(&mut old, &update());
+    assert_eq!(keys.key(0).unwrap_err(), KeyError::Forgotten(0));
+    assert!(first.upgrade().is_none(), "the key itself is gone");
+    let late = RecordOpener::starting_at(Arc::clone(&keys), ConnectionId::from_wire(7), 1).unwrap();
+    seal(&mut old, &update());
+    seal(&mut old, &update());
+    assert!(keys.key(1).is_ok(), "another one is still there");
+    drop(late);
     let connection = ConnectionId::from_wire(9);
     let new = |generation| RecordSealer::starting_at(Arc::clone(&keys), connection, generation);
-    assert_eq!(new(0).unwrap_err(), KeyError::Forgotten(0));
-    assert_eq!(new(1).unwrap_err(), KeyError::Forgotten(1));
-    assert!(new(2).is_ok());
-    seal(&mut old, &data());
-    assert_eq!(
-        old.seal(&update(), &mut WriteBuffer::new()),
-        Err(SealError::Key(KeyError::Forgotten(1)))
-    );
+    for generation in 0..3 {
+        let gone = KeyError::Forgotten(generation);
+        assert_eq!(new(generation).unwrap_err(), gone);
+    }
+    assert!(new(3).is_ok());
+}
+
+/// where old generations are erased, there is no end to the new ones.
+#[test]
+fn generations_go_on_where_old_ones_are_erased() {
+    let keys = keys(Suite::ChaCha20Poly1305, Backend::default(), 1);
+    let (mut sealer, mut opener) = (sealer(&keys, 1), opener(&keys, 1));
+    for generation in 0..DirectionKeys::MAX_GENERATIONS + 10 {
+        open(&mut opener, &seal(&mut sealer, &update()));
+        keys.forget_before(generation);
+    }
+    open(&mut opener, &seal(&mut sealer, &data()));
+    assert_eq!(sealer.generation(), DirectionKeys::MAX_GENERATIONS + 10);
 }
 
 /// a peer that only ever updates its keys comes to an end.
 #[test]
 fn generations_are_bounded() {
     let keys = keys(Suite::ChaCha20Poly1305, Backend::default(), 1);
-    assert!(keys.key(DirectionKeys::MAX_GENERATION).is_ok());
-    for generation in [DirectionKeys::MAX_GENERATION + 1, u32::MAX] {
+    assert!(keys.key(DirectionKeys::MAX_GENERATIONS - 1).is_ok());
+    for generation in [DirectionKeys::MAX_GENERATIONS, u32::MAX] {
         assert_eq!(
             keys.key(generation).unwrap_err(),
             KeyError::TooManyGenerations(generation)

@@ -4,7 +4,8 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tcpls_core::wire::{Token, TokenSequence};
+use tcpls_core::ConnectionStart;
+use tcpls_core::wire::Token;
 
 use crate::error::PathError;
 use crate::shared::{Shared, State, Wait};
@@ -12,7 +13,8 @@ use crate::shared::{Shared, State, Wait};
 /// A token on its way into a connection. It goes back to the session unless it was spent.
 pub(super) struct Claim {
     shared: Arc<Shared>,
-    pub(super) sequence: TokenSequence,
+    /// Where its connection starts.
+    pub(super) start: ConnectionStart,
     pub(super) token: Option<Token>,
     pub(super) state: TokenState,
 }
@@ -33,10 +35,10 @@ impl Claim {
     pub(super) async fn wait(shared: &Arc<Shared>) -> Result<Self, PathError> {
         poll_fn(|cx| {
             shared.update(|state, _| {
-                if let Some((sequence, token)) = state.core.take_token() {
+                if let Some((start, token)) = state.core.take_token() {
                     return Poll::Ready(Ok(Self {
                         shared: Arc::clone(shared),
-                        sequence,
+                        start,
                         token: Some(token),
                         state: TokenState::Unspent,
                     }));
@@ -56,7 +58,7 @@ fn no_token(state: &State) -> Option<PathError> {
     if let Some(reason) = state.ended() {
         return Some(PathError::SessionLost(*reason));
     }
-    if state.core.stats().tokens >= ALL_TOKENS {
+    if state.core.tokens_used_up() {
         return Some(PathError::TokensUsedUp);
     }
     let alone = state.core.connections().next().is_none();
@@ -65,28 +67,25 @@ fn no_token(state: &State) -> Option<PathError> {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let (sequence, token) = (self.sequence, self.token.take());
+        let (id, token) = (self.start.id, self.token.take());
         match (self.state, token) {
             (TokenState::Unspent, Some(token)) => self.shared.update(|state, _| {
-                state.core.return_token(sequence, token);
+                state.core.return_token(id, token);
             }),
             (TokenState::Unspent | TokenState::Spent, _) => self.shared.update(|state, _| {
-                state.core.handle_join_failure(sequence);
+                state.core.handle_join_failure(id);
             }),
             (TokenState::InSession, _) => {}
         }
     }
 }
 
-/// Tokens of a session, all in all (reading A-5).
-const ALL_TOKENS: u32 = 255;
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use tcpls_core::wire::{ConnectionId, RecordSequence, Role};
-    use tcpls_core::{ConnectionStart, Session, SessionConfig};
+    use tcpls_core::wire::{RecordSequence, Role};
+    use tcpls_core::{Session, SessionConfig};
 
     use super::*;
 
@@ -96,21 +95,16 @@ mod tests {
         let now = crate::clock::now();
         let mut core = Session::new(Role::Client, SessionConfig::new(), now);
         core.handle_early_token(Token::from_bytes([1; 32]));
-        let start = ConnectionStart {
-            id: ConnectionId::FIRST,
-            first_sent: RecordSequence::ZERO,
-            first_received: RecordSequence::ZERO,
-            record_sizes: [0; 2],
-        };
+        let start = ConnectionStart::first(RecordSequence::ZERO, RecordSequence::ZERO);
         core.add_connection(start, now);
         let shared = Arc::new(Shared::new(core));
         let first = Claim::wait(&shared).await.unwrap();
         let other = Arc::clone(&shared);
         let waiting = tokio::spawn(async move { Claim::wait(&other).await });
         tokio::task::yield_now().await;
-        let sequence = first.sequence;
+        let start = first.start;
         drop(first);
         let next = tokio::time::timeout(Duration::from_secs(1), waiting).await;
-        assert_eq!(next.unwrap().unwrap().unwrap().sequence, sequence);
+        assert_eq!(next.unwrap().unwrap().unwrap().start, start);
     }
 }

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 
 use bytes::BytesMut;
-use tcpls_core::crypto::{Established, RecordOpener, SessionKeys};
-use tcpls_core::wire::RecordSequence;
+use tcpls_core::crypto::{Established, SessionKeys};
 use tcpls_core::wire::hello::join::{
     AnswerReader, AnswerStage, CHANGE_CIPHER_SPEC, JoinFailure, JoinOffer, JoinShape, JoinTemplate,
     size,
@@ -138,7 +137,6 @@ impl Joiner {
     ) -> Result<Joining, PathError> {
         let over = || PathError::SessionLost(end_of(shared));
         let registration = self.registration.upgrade().ok_or_else(over)?;
-        let id = claim.sequence.connection_id();
         let suite = self.template().suite();
         let first = self
             .config
@@ -150,11 +148,11 @@ impl Joiner {
         };
         let start = ConnectionStart {
             record_sizes: [first.ok_or(PathError::NoRandomness)?, second],
-            ..ConnectionStart::joined(id)
+            ..claim.start
         };
         let keys = Arc::clone(&self.keys.receive);
         let no_key = |_| PathError::Lost(ConnectionFailure::Abandoned);
-        let opener = RecordOpener::new(keys, id, RecordSequence::ZERO).map_err(no_key)?;
+        let opener = start.opener(keys).map_err(no_key)?;
         let connection = NewConnection {
             keys: &self.keys,
             start,

@@ -7,10 +7,10 @@ use tcpls_core::ConnectionStart;
 use tcpls_core::crypto::{
     HandshakeInfo, JoinHello, KeyError, OpenedRecord, RecordOpener, SessionKeys,
 };
+use tcpls_core::wire::ConnectionId;
 use tcpls_core::wire::hello::CipherSuite;
 use tcpls_core::wire::hello::join::size::{ServerFlight, within_amplification};
 use tcpls_core::wire::hello::join::{JoinRequest, JoinShape};
-use tcpls_core::wire::{ConnectionId, RecordSequence, TokenSequence};
 use tokio::io::AsyncWriteExt;
 
 use super::JOIN_TIMEOUT;
@@ -45,11 +45,11 @@ pub(crate) async fn answer(
     received: BytesMut,
     total: usize,
 ) -> Result<(), Transport> {
-    let sequence = entry.sequence;
+    let connection = entry.connection;
     let Some(member) = entry.member().await else {
         return Err(transport);
     };
-    let Some((redeemed, answer)) = accept(hello, &member, sequence) else {
+    let Some((redeemed, answer)) = accept(hello, &member, connection) else {
         return Err(transport);
     };
     if transport.write.write_all(&answer.bytes).await.is_err()
@@ -81,17 +81,16 @@ struct Answer {
 fn accept(
     hello: &JoinHello,
     member: &Weak<Member>,
-    sequence: TokenSequence,
+    connection: ConnectionId,
 ) -> Option<(Redeemed, Answer)> {
     let live = member.upgrade()?;
-    let id = live
+    let start = live
         .shared
-        .update(|state, _| state.core.redeem_token(sequence))
+        .update(|state, _| state.core.redeem_token(connection))
         .ok()?;
     let redeemed = Redeemed {
         member: Some(Weak::clone(member)),
-        sequence,
-        id,
+        start,
     };
     let hello = hello.client_hello().ok()?;
     if hello.server_name().ok()? != live.info.server_name.as_deref() {
@@ -104,7 +103,7 @@ fn accept(
         request.answer(suite, random, &mut bytes);
     })?;
     let keys = Arc::clone(&live.keys.receive);
-    let opener = RecordOpener::new(keys, id, RecordSequence::ZERO).ok()?;
+    let opener = start.opener(keys).ok()?;
     let shape = request.shape();
     Some((
         redeemed,
@@ -121,8 +120,7 @@ fn accept(
 /// the join failed.
 struct Redeemed {
     member: Option<Weak<Member>>,
-    sequence: TokenSequence,
-    id: ConnectionId,
+    start: ConnectionStart,
 }
 
 impl Drop for Redeemed {
@@ -130,7 +128,7 @@ impl Drop for Redeemed {
         if let Some(member) = self.member.take().and_then(|member| member.upgrade()) {
             member
                 .shared
-                .update(|state, _| state.core.handle_join_failure(self.sequence));
+                .update(|state, _| state.core.handle_join_failure(self.start.id));
         }
     }
 }
@@ -191,7 +189,7 @@ impl PendingJoin {
         let size = within_amplification(flight.first_record(self.shape), self.total, self.sent);
         let start = ConnectionStart {
             record_sizes: [size.unwrap_or(0), 0],
-            ..ConnectionStart::joined(redeemed.id)
+            ..redeemed.start
         };
         let connection = NewConnection {
             keys: &member.keys,

@@ -24,3 +24,4 @@ mod proxy;
 mod refusals;
 mod resets;
 mod streams;
+mod tokens;

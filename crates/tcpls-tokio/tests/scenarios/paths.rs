@@ -351,19 +351,6 @@ async fn a_session_says_goodbye_on_all_its_connections() {
     joined(&peers);
 }
 
-/// R47: 255 connections join a session, one after the other, and then no more.
-#[tokio::test]
-async fn a_session_takes_255_connections() {
-    let peers = Peers::new(TransportConfig::default()).await;
-    for expected in 1..=255 {
-        let path = peers.join().await.unwrap();
-        assert_eq!(path.id().as_u32(), expected);
-        path.close();
-    }
-    assert_eq!(peers.join().await.unwrap_err(), PathError::TokensUsedUp);
-    transfer(&peers.client, &peers.server, pattern(1, 10_000)).await;
-}
-
 /// R9: a stream keeps to the path that it was given, as long as that works.
 #[tokio::test]
 async fn a_stream_keeps_to_its_path() {
