@@ -244,8 +244,10 @@ impl NewConnection<'_> {
         };
         let reader_fate = Arc::clone(&fate);
         let reader = Reader::new(handle, read, opener, &received, reader_fate).expecting(answer);
-        spawn_held(registration, reader.run(Arc::clone(shared)));
-        spawn_held(registration, writer.run(Arc::clone(shared), handle, fate));
+        // The session counts as live while they run.
+        let held = || Arc::clone(registration);
+        tokio::spawn(Box::new(reader).run(Arc::clone(shared), held()));
+        tokio::spawn(writer.run(Arc::clone(shared), handle, fate, held()));
         Ok(Some(handle))
     }
 }
@@ -323,15 +325,6 @@ impl Tickets {
             tracing::debug!(%error, "a session ticket was not stored");
         }
     }
-}
-
-/// Spawns a task of a session; the session counts as live while the task runs.
-fn spawn_held(registration: &Arc<Registration>, task: impl Future<Output = ()> + Send + 'static) {
-    let registration = Arc::clone(registration);
-    tokio::spawn(async move {
-        task.await;
-        drop(registration);
-    });
 }
 
 /// Runs the session's timers, stores its tickets and issues its tokens, until the session is over.

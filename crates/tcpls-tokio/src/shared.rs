@@ -125,7 +125,7 @@ impl Shared {
     pub(crate) fn read_ended(&self, connection: ConnectionHandle, end: ReadEnd) {
         self.update(|state, now| {
             let slot = state.connections.get_mut(&connection);
-            let earlier = slot.and_then(Slot::read_ended);
+            let earlier = slot.and_then(|slot| slot.read_ended());
             match (end, earlier) {
                 // After a failed write an end of file is only how the failure reads.
                 (ReadEnd::Eof, Some(failure)) | (ReadEnd::Failed(failure), _) => {
@@ -167,7 +167,8 @@ impl Shared {
 /// What the lock guards.
 pub(crate) struct State {
     pub(crate) core: Core,
-    pub(crate) connections: BTreeMap<ConnectionHandle, Slot>,
+    /// In boxes, because a map makes room for several at a time and most sessions have one.
+    pub(crate) connections: BTreeMap<ConnectionHandle, Box<Slot>>,
     pub(crate) waiting: Waiting,
     /// Who watches connections come and go, once somebody asked.
     path_events: Option<broadcast::Sender<PathEvent>>,
@@ -205,7 +206,7 @@ impl State {
         if let Some(options) = &socket.options {
             self.core.set_path_status(handle, options.path_status());
         }
-        let slot = Slot::new(socket, Arc::clone(&writer));
+        let slot = Box::new(Slot::new(socket, Arc::clone(&writer)));
         self.connections.insert(handle, slot);
         (handle, writer)
     }

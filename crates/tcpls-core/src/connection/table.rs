@@ -18,7 +18,8 @@ use crate::{
 /// nothing is left but their identifiers, which must not come back.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
-    all: BTreeMap<ConnectionHandle, Connection>,
+    /// In boxes, because a map makes room for several at a time and most sessions have one.
+    all: BTreeMap<ConnectionHandle, Box<Connection>>,
     by_id: BTreeMap<ConnectionId, ConnectionHandle>,
     /// Those that are not over, in the order they came.
     live: Vec<ConnectionHandle>,
@@ -55,18 +56,18 @@ impl Connections {
             return (handle, Uniqueness::Repeated);
         }
         self.by_id.insert(start.id, handle);
-        self.all
-            .insert(handle, Connection::new(start, role, config, now));
+        let connection = Box::new(Connection::new(start, role, config, now));
+        self.all.insert(handle, connection);
         self.live.push(handle);
         (handle, Uniqueness::Unique)
     }
 
     pub(crate) fn get(&self, handle: ConnectionHandle) -> Option<&Connection> {
-        self.all.get(&handle)
+        self.all.get(&handle).map(Box::as_ref)
     }
 
     pub(crate) fn get_mut(&mut self, handle: ConnectionHandle) -> Option<&mut Connection> {
-        self.all.get_mut(&handle)
+        self.all.get_mut(&handle).map(Box::as_mut)
     }
 
     /// The connection with this identifier, also when it is over.
@@ -106,7 +107,7 @@ impl Connections {
     pub(crate) fn iter_live(&self) -> impl Iterator<Item = (ConnectionHandle, &Connection)> + '_ {
         self.live
             .iter()
-            .filter_map(|handle| Some((*handle, self.all.get(handle)?)))
+            .filter_map(|handle| Some((*handle, self.get(*handle)?)))
     }
 
     /// Calls `visit` for each connection that is not over.

@@ -18,6 +18,7 @@ use super::fate::{Fate, Stage};
 use super::receive_buffer::ReceiveBuffer;
 use super::writer::failure;
 use crate::io::ReadIo;
+use crate::registry::Registration;
 use crate::shared::Shared;
 
 /// What is read before any buffer is allocated, from a connection at rest.
@@ -70,8 +71,13 @@ impl Reader {
         self
     }
 
-    /// Reads until the connection ends, then tells the session how it ended.
-    pub(crate) async fn run(mut self, shared: Arc<Shared>) {
+    /// Reads until the connection ends, then tells the session how it ended. `registration` is kept until
+    /// then. In a box, because a future keeps what it is given twice.
+    pub(crate) async fn run(
+        mut self: Box<Self>,
+        shared: Arc<Shared>,
+        registration: Arc<Registration>,
+    ) {
         poll_fn(|cx| {
             shared.with_slot(self.connection, |slot| slot.register_reader(cx));
             Poll::Ready(())
@@ -85,6 +91,7 @@ impl Reader {
             // our last records on their way: read what the peer still sends, for a while.
             let _elapsed = tokio::time::timeout(LINGER, self.discard()).await;
         }
+        drop((self, registration));
     }
 
     /// `None` when the session needs nothing more from this connection.

@@ -13,6 +13,7 @@ use tokio::io::AsyncWrite;
 use super::fate::{self, Fate};
 use crate::block;
 use crate::io::{WriteIo, is_reset};
+use crate::registry::Registration;
 use crate::shared::{self, Shared};
 
 /// Batches that a caller other than the writer's own task sends before it leaves the rest to it.
@@ -49,12 +50,14 @@ impl Writer {
         }
     }
 
-    /// Sends what the session has for this connection until the connection ends.
+    /// Sends what the session has for this connection until the connection ends. `registration` is kept
+    /// until then.
     pub(crate) async fn run(
         self: Arc<Self>,
         shared: Arc<Shared>,
         connection: ConnectionHandle,
         fate: Arc<Fate>,
+        registration: Arc<Registration>,
     ) {
         let mut last_words = pin!(None);
         let end = std::future::poll_fn(|cx| {
@@ -89,6 +92,7 @@ impl Writer {
             // The peer's last records may still be readable.
             shared.write_failed(connection, failure);
         }
+        drop((self, registration));
     }
 
     /// Sends what the session has right now, on behalf of the writer's task `task`; what the
