@@ -4,6 +4,7 @@
     reason = "a measuring program prints its figures"
 )]
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ struct Arguments {
     /// Sessions to hold at a time.
     #[arg(long, default_value_t = 200)]
     sessions: usize,
+    /// Write where each live byte was allocated to this file, for dhat's viewer.
+    #[arg(long, value_name = "JSON")]
+    profile: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -27,10 +31,22 @@ struct Arguments {
 
 fn main() -> Result<(), Error> {
     let arguments = Arguments::parse();
-    let profiler = dhat::Profiler::builder().testing().build();
+    let profiler = match &arguments.profile {
+        Some(file) => dhat::Profiler::builder()
+            .file_name(file)
+            .trim_backtraces(None),
+        None => dhat::Profiler::builder().testing(),
+    };
+    let profiler = profiler.build();
     let runtime = tokio::runtime::Runtime::new()?;
-    let (before, after) = runtime.block_on(measure(arguments.sessions))?;
+    let Measured {
+        before,
+        after,
+        sessions,
+    } = runtime.block_on(measure(arguments.sessions))?;
+    // The profile is of the moment in which the sessions rest.
     drop(profiler);
+    drop(sessions);
     let each = after.saturating_sub(before) / arguments.sessions.max(1);
     if arguments.json {
         let report =
@@ -46,7 +62,14 @@ fn main() -> Result<(), Error> {
 }
 
 /// Live heap bytes before and after the sessions were made and used.
-async fn measure(count: usize) -> Result<(usize, usize), Error> {
+struct Measured {
+    before: usize,
+    after: usize,
+    /// The sessions, and their endpoints.
+    sessions: (Vec<(Session, Session)>, [Endpoint; 2]),
+}
+
+async fn measure(count: usize) -> Result<Measured, Error> {
     let identity = Identity::generate()?;
     let provider = default_provider();
     let client = ClientConfig::new(&Arc::new(identity.client(&provider)?))?;
@@ -56,15 +79,19 @@ async fn measure(count: usize) -> Result<(usize, usize), Error> {
     // What is allocated once and for all is not a session's.
     let warm = session(&client, &server).await?;
     let before = dhat::HeapStats::get().curr_bytes;
-    let mut sessions = Vec::with_capacity(count);
+    let mut sessions = Vec::with_capacity(count + 1);
     for _ in 0..count {
         sessions.push(session(&client, &server).await?);
     }
     // Buffers of the handshake and of the exchange are given back when it has been quiet.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let after = dhat::HeapStats::get().curr_bytes;
-    drop((warm, sessions));
-    Ok((before, after))
+    sessions.push(warm);
+    Ok(Measured {
+        before,
+        after,
+        sessions: (sessions, [client, server]),
+    })
 }
 
 /// A session that has moved a little both ways and rests.

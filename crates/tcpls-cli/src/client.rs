@@ -1,6 +1,5 @@
 //! The client's side of every command: flags, TCP connection and handshake.
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,12 +9,11 @@ use tcpls_tokio::rustls::pki_types::ServerName;
 use tcpls_tokio::rustls::{self, RootCertStore};
 use tcpls_tokio::{
     ClientConfig, Connected, Connector, Path, Session, SessionConfig, TransportConfig,
-    default_provider,
 };
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::certificates::{Identity, read_roots, system_roots};
+use crate::dialler::Dialler;
 use crate::exit::{Exit, Failure};
 use crate::number::{LONGEST, parse_seconds};
 use crate::path_arg::PathArg;
@@ -111,37 +109,32 @@ impl ClientArgs {
             path,
             silencing,
         } = wishes;
-        let config = self.config(session)?;
-        let host = self.server_name.as_ref().unwrap_or(&self.target.host);
-        let name = ServerName::try_from(host.clone()).map_err(|_| {
-            Failure::new(
-                Exit::Usage,
-                format!("'{host}' cannot be the name of a server"),
-            )
-        })?;
-        warm_up();
+        let dialler = self.dialler(session)?;
         let start = Instant::now();
-        let (tcp, address) = self.connect(&path).await?;
+        let (tcp, address) = dialler.connect(&path).await?;
         let silencer = match silencing {
             Silencing::No => None,
             Silencing::Prepared => Some(Silencer::new(&tcp).map_err(unusable)?),
         };
         let connect_time = start.elapsed();
-        let connector = Connector::new(config);
         let start = Instant::now();
-        let connected = connector
-            .connect_opened(name, tcp, &path.options(address))
-            .await
-            .map_err(|error| Failure::handshake(&self.target, &error))?;
+        let connected = dialler.handshake(tcp, &path.options(address)).await?;
         let handshake_time = start.elapsed();
         Ok(Dialled {
             connected,
-            connector,
+            connector: dialler.connector,
             address,
             silencer,
             connect_time,
             handshake_time,
         })
+    }
+
+    /// Opens connections to the target for sessions like `session`.
+    pub(crate) fn dialler(&self, session: SessionConfig) -> Result<Dialler, Failure> {
+        let config = self.config(session)?;
+        let host = self.server_name.as_ref().unwrap_or(&self.target.host);
+        Dialler::new(&self.target, host, self.connect_timeout, config)
     }
 
     /// Connects to a peer that must speak TCPLS.
@@ -158,38 +151,6 @@ impl ClientArgs {
             silencer: dialled.silencer,
             connector: dialled.connector,
         })
-    }
-
-    async fn connect(&self, path: &PathArg) -> Result<(TcpStream, SocketAddr), Failure> {
-        let Target { host, port } = &self.target;
-        let limit = self.connect_timeout;
-        let deadline = Instant::now() + limit;
-        let late = || {
-            io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("no answer within {limit:?}"),
-            )
-        };
-        let unreachable = |what: &str, error: io::Error| {
-            Failure::new(Exit::Unreachable, format!("cannot {what}: {error}"))
-        };
-        let addresses: Vec<_> = match path.own_remote(*port) {
-            Some(address) => vec![address],
-            None => timeout_at(deadline, tokio::net::lookup_host((host.as_str(), *port)))
-                .await
-                .unwrap_or_else(|_| Err(late()))
-                .map_err(|error| unreachable(&format!("resolve '{host}'"), error))?
-                .collect(),
-        };
-        let mut problem = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in addresses {
-            let attempt = timeout_at(deadline, path.dial(address)).await;
-            match attempt.unwrap_or_else(|_| Err(late())) {
-                Ok(tcp) => return Ok((tcp, address)),
-                Err(error) => problem = error,
-            }
-        }
-        Err(unreachable(&format!("connect to {}", self.target), problem))
     }
 
     fn config(&self, session: SessionConfig) -> Result<ClientConfig, Failure> {
@@ -248,13 +209,6 @@ impl ClientSession {
 
 /// How long the end of a session takes that has a silent connection.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Draws a random number. The first one of a process takes tens of milliseconds, which are not the
-/// handshake's.
-fn warm_up() {
-    // If there is no randomness, the handshake says so.
-    let _drawn = default_provider().secure_random.fill(&mut [0]);
-}
 
 /// A configuration that rustls or the library refuses although every flag was fine.
 pub(crate) fn unusable(error: impl std::fmt::Display) -> Failure {

@@ -73,6 +73,14 @@ fn parse_remote(text: &str) -> Result<Remote, String> {
 }
 
 impl PathArg {
+    /// One from this address.
+    pub(crate) fn from_local(address: IpAddr) -> Self {
+        Self {
+            local: Some(address),
+            ..Self::default()
+        }
+    }
+
     /// Where it goes, when the session's server is at `first`.
     pub(crate) fn remote(&self, first: SocketAddr) -> SocketAddr {
         self.own_remote(first.port()).unwrap_or(first)

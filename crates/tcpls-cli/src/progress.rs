@@ -18,6 +18,16 @@ impl Progress {
         Self(bar)
     }
 
+    /// A bar for `total` things that are called `what`; shown where the other one is.
+    pub(crate) fn count(total: u64, what: &str) -> Self {
+        let bar = ProgressBar::new(total);
+        let template = format!("{{wide_bar}} {{pos}}/{{len}} {what} {{eta}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
     pub(crate) fn add(&self, bytes: u64) {
         self.0.inc(bytes);
     }

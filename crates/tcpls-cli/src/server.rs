@@ -136,7 +136,7 @@ where
         tokio::select! {
             incoming = endpoint.accept() => match incoming {
                 Some(incoming) => {
-                    clients.spawn(serve_one(incoming, client.clone()));
+                    clients.spawn(serve_one(Box::new(incoming), client.clone()));
                 }
                 None => break,
             },
@@ -160,13 +160,14 @@ where
 /// How long clients have to answer the goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
 
-async fn serve_one<C, F>(incoming: Incoming, client: C)
+/// In boxes is what is only needed for a while: sessions may rest for long.
+async fn serve_one<C, F>(incoming: Box<Incoming>, client: C)
 where
     C: Fn(Connected) -> F,
     F: Future<Output = Result<(), Failure>>,
 {
     let remote = incoming.remote_address();
-    let connected = match incoming.accept_or_plain().await {
+    let connected = match Box::pin(incoming.accept_or_plain()).await {
         Ok(connected) => connected,
         Err(error) => {
             tracing::info!(target: "tcpls", %remote, "no handshake: {error}");

@@ -13,5 +13,6 @@ mod demo;
 mod echo;
 mod peers;
 mod perf;
+mod perf_idle;
 mod probe;
 mod process;

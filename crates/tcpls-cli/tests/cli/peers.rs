@@ -112,21 +112,26 @@ fn tcp_server(serve: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
 
 /// The address of a relay to `to` for one connection; later ones are refused.
 pub(crate) fn relay_once(to: &str) -> SocketAddr {
+    relay(to, 1)
+}
+
+/// The address of a relay to `to` for so many connections; later ones are refused.
+pub(crate) fn relay(to: &str, connections: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let to = to.to_owned();
     thread::spawn(move || {
-        let (near, _) = listener.accept().unwrap();
-        drop(listener);
-        let far = TcpStream::connect(to).unwrap();
-        let (mut from_near, mut to_far) = (near.try_clone().unwrap(), far.try_clone().unwrap());
-        thread::spawn(move || {
-            std::io::copy(&mut from_near, &mut to_far).ok();
-            to_far.shutdown(Shutdown::Write).ok();
-        });
-        let (mut from_far, mut to_near) = (far, near);
-        std::io::copy(&mut from_far, &mut to_near).ok();
-        to_near.shutdown(Shutdown::Write).ok();
+        for near in listener.incoming().take(connections) {
+            let (near, far) = (near.unwrap(), TcpStream::connect(&to).unwrap());
+            let (from_near, to_far) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            thread::spawn(move || copy(from_near, to_far));
+            thread::spawn(move || copy(far, near));
+        }
     });
     address
+}
+
+fn copy(mut from: TcpStream, mut to: TcpStream) {
+    std::io::copy(&mut from, &mut to).ok();
+    to.shutdown(Shutdown::Write).ok();
 }

@@ -7,10 +7,13 @@ use tcpls_tokio::{Connected, Session, SessionConfig};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::control::{Outcome, Receiver, Reply, Request, Sender};
+use super::idle::message::Asked;
+use super::idle::serve::{self as idle, Resting};
 use super::load::{Load, Part, ReadCount};
 use super::scheduler::Scheduler;
 use crate::cpu;
 use crate::exit::{Exit, Failure};
+use crate::file_limit;
 use crate::report::Format;
 use crate::server::{Serve, ServerArgs, serve};
 
@@ -51,23 +54,38 @@ pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
     } else {
         Serve::Forever
     };
-    serve(&endpoint, how, measure).await;
+    file_limit::raise(FILES);
+    let resting = Resting::default();
+    let client = move |connected| client(connected, resting.clone());
+    serve(&endpoint, how, client).await;
     Ok(())
 }
 
+/// How many files and sockets the server may need: as many sessions as a client asks for, and more.
+const FILES: u64 = 128 * 1024;
 /// How often progress is reported.
 const REPORT: Duration = Duration::from_millis(100);
 /// How long a client may take to say what it wants, and to say goodbye.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-async fn measure(connected: Connected) -> Result<(), Failure> {
+async fn client(connected: Connected, resting: Resting) -> Result<(), Failure> {
     let session = connected
         .into_session()
         .await
         .map_err(|error| Failure::new(Exit::NotTcpls, error))?;
-    let asked = timeout(PATIENCE, asked(&session)).await;
-    let (mut sender, request) =
+    let asked = timeout(PATIENCE, Box::pin(asked(&session))).await;
+    let (sender, receiver, asked) =
         asked.map_err(|_| Failure::lost("the client asks for nothing"))??;
+    // There may be many that rest, and few that work: the state of the others is not theirs.
+    match asked {
+        Asked::Load(request) => Box::pin(measure(session, sender, request)).await,
+        Asked::Idle(request) => {
+            Box::pin(idle::serve(session, request, (sender, receiver), resting)).await
+        }
+    }
+}
+
+async fn measure(session: Session, mut sender: Sender, request: Request) -> Result<(), Failure> {
     if let Err(reason) = request.check() {
         let failure = Failure::lost(format!("the request was refused: {reason}"));
         sender.send(&Reply::Refused { reason }).await?;
@@ -99,11 +117,12 @@ async fn measure(connected: Connected) -> Result<(), Failure> {
 }
 
 /// The first stream of a session is the control stream.
-async fn asked(session: &Session) -> Result<(Sender, Request), Failure> {
+async fn asked(session: &Session) -> Result<(Sender, Receiver, Asked), Failure> {
     let (send, recv) = session.accept_bi().await.map_err(Failure::session)?;
-    let request = Receiver::new(recv).receive().await?;
-    let request = request.ok_or_else(|| Failure::lost("the client asks for nothing"))?;
-    Ok((Sender(send), request))
+    let mut receiver = Receiver::new(recv);
+    let asked = receiver.receive().await?;
+    let asked = asked.ok_or_else(|| Failure::lost("the client asks for nothing"))?;
+    Ok((Sender(send), receiver, asked))
 }
 
 async fn finish_with_progress(
