@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 use tcpls_benches::peers::{Visitor, visit_all};
-use tcpls_benches::transport::{Link, Multiplexing, Peer, Receiver, Sender, Session};
+use tcpls_benches::transport::{Link, Multiplexing, Peer, Receiver, STREAMS, Sender, Session};
 use tcpls_benches::{Error, Identity};
 
 #[global_allocator]
@@ -86,7 +86,7 @@ fn bytes_each(peer: &impl Peer, arguments: &Arguments) -> Result<Option<usize>, 
 
 /// Heap bytes of so many sessions that have moved a little both ways and rest.
 async fn sessions(peer: &impl Peer, count: usize) -> Result<usize, Error> {
-    let link = peer.link(&Identity::generate()?).await?;
+    let link = peer.link(&Identity::generate()?, STREAMS).await?;
     // What is allocated once and for all is not a session's.
     let warm = used_session(&link).await?;
     let before = settled().await;
@@ -101,7 +101,9 @@ async fn sessions(peer: &impl Peer, count: usize) -> Result<usize, Error> {
 
 /// Heap bytes of so many open streams of one session that have moved a little both ways and rest.
 async fn streams(peer: &impl Peer, count: usize) -> Result<usize, Error> {
-    let link = peer.link(&Identity::generate()?).await?;
+    let link = peer
+        .link(&Identity::generate()?, u32::try_from(count + 1)?)
+        .await?;
     let (near, far) = link.establish().await?;
     let warm = used_stream(&near, &far, 1024).await?;
     let before = settled().await;

@@ -12,8 +12,9 @@ pub const WRITE: usize = 64 * 1024;
 pub const STREAM_WINDOW: u32 = 4 << 20;
 /// The same for all streams of a session.
 pub const SESSION_WINDOW: u32 = 8 << 20;
-/// Streams that may be open at a time.
-pub const STREAMS: u32 = 20_000;
+/// Streams that may be open at a time, where a workload does not need more; some libraries prepare
+/// for each of them when a session begins.
+pub const STREAMS: u32 = 256;
 
 /// Whether a session carries more than one stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +47,16 @@ pub trait Peer: Send + Sync + 'static {
         Multiplexing::Yes
     }
 
-    /// A server that listens on loopback, and a client that trusts it.
+    /// A server that listens on loopback, and a client that trusts it; so many streams may be open at a
+    /// time.
     ///
     /// # Errors
     /// What the library says.
-    fn link(&self, identity: &Identity) -> impl Future<Output = Result<Self::Link, Error>> + Send;
+    fn link(
+        &self,
+        identity: &Identity,
+        streams: u32,
+    ) -> impl Future<Output = Result<Self::Link, Error>> + Send;
 }
 
 /// A client and a server, for any number of sessions one after the other.

@@ -57,6 +57,20 @@ pub(crate) struct Row {
     pub(crate) rounds: Vec<f64>,
 }
 
+/// A measurement that gave nothing.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Failure {
+    pub(crate) workload: &'static str,
+    pub(crate) peer: &'static str,
+    pub(crate) error: String,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, {}: {}", self.peer, self.workload, self.error)
+    }
+}
+
 /// Workload, metric and transport, and what the rounds gave.
 type Measured = (&'static str, Metric, &'static str, Vec<f64>);
 
@@ -64,7 +78,7 @@ type Measured = (&'static str, Metric, &'static str, Vec<f64>);
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     rows: Vec<Measured>,
-    pub(crate) failures: Vec<String>,
+    pub(crate) failures: Vec<Failure>,
 }
 
 impl Results {

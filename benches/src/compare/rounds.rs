@@ -7,7 +7,7 @@ use std::time::Duration;
 use tcpls_benches::{Error, Identity};
 
 use crate::arguments::Arguments;
-use crate::figure::{Figures, Results};
+use crate::figure::{Failure, Figures, Results};
 use crate::subject::{self, Outcome, Subject};
 use crate::workloads::Workload;
 use crate::{memory, meter};
@@ -79,10 +79,14 @@ fn note(results: &mut Results, workload: &'static str, subject: &dyn Subject, ou
         Ok(Some(figures)) => results.add(workload, subject.name(), &figures),
         Ok(None) => {}
         Err(error) => {
-            let text = format!("{}, {workload}: {error} ({error:?})", subject.name());
+            let failure = Failure {
+                workload,
+                peer: subject.name(),
+                error: format!("{error} ({error:?})"),
+            };
             show("");
-            eprintln!("failed: {text}");
-            results.failures.push(text);
+            eprintln!("failed: {failure}");
+            results.failures.push(failure);
         }
     }
 }

@@ -32,7 +32,7 @@ impl Peer for BareRecords {
         Multiplexing::No
     }
 
-    async fn link(&self, _identity: &Identity) -> Result<BareLink, Error> {
+    async fn link(&self, _identity: &Identity, _streams: u32) -> Result<BareLink, Error> {
         Ok(BareLink(Listening::new().await?))
     }
 }

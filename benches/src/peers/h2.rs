@@ -9,7 +9,7 @@ use http::{Request, Response};
 use tokio::sync::{Mutex, mpsc};
 
 use super::tls::TlsLink;
-use crate::transport::{self, Link, Peer, SESSION_WINDOW, STREAM_WINDOW, STREAMS};
+use crate::transport::{self, Link, Peer, SESSION_WINDOW, STREAM_WINDOW};
 use crate::{Error, Identity};
 
 /// The largest frame: as long as a write, so that none is cut.
@@ -24,31 +24,37 @@ impl Peer for H2 {
         "h2 over TLS"
     }
 
-    async fn link(&self, identity: &Identity) -> Result<H2Link, Error> {
-        Ok(H2Link(TlsLink::new(identity, b"h2").await?))
+    async fn link(&self, identity: &Identity, streams: u32) -> Result<H2Link, Error> {
+        Ok(H2Link {
+            tls: TlsLink::new(identity, b"h2").await?,
+            streams,
+        })
     }
 }
 
-pub(super) struct H2Link(TlsLink);
+pub(super) struct H2Link {
+    tls: TlsLink,
+    streams: u32,
+}
 
 impl Link for H2Link {
     type Session = H2Session;
 
     async fn establish(&self) -> Result<(H2Session, H2Session), Error> {
-        let (near, far) = self.0.pair().await?;
+        let (near, far) = self.tls.pair().await?;
         let mut client = h2::client::Builder::new();
         client
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(SESSION_WINDOW)
             .max_frame_size(FRAME)
-            .max_concurrent_streams(STREAMS)
-            .initial_max_send_streams(usize::try_from(STREAMS)?);
+            .max_concurrent_streams(self.streams)
+            .initial_max_send_streams(usize::try_from(self.streams)?);
         let mut server = h2::server::Builder::new();
         server
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(SESSION_WINDOW)
             .max_frame_size(FRAME)
-            .max_concurrent_streams(STREAMS);
+            .max_concurrent_streams(self.streams);
         let (near, far) = tokio::join!(client.handshake(near), server.handshake(far));
         let ((requests, connection), mut serving) = (near?, far?);
         tokio::spawn(connection);

@@ -9,15 +9,15 @@ use noq::{Connection, Endpoint, RecvStream, SendStream, TransportConfig};
 
 use super::tls::configurations;
 use super::udp;
-use crate::transport::{self, Link, Peer, SESSION_WINDOW, STREAM_WINDOW, STREAMS};
+use crate::transport::{self, Link, Peer, SESSION_WINDOW, STREAM_WINDOW};
 use crate::{Error, Identity, SERVER_NAME};
 
 pub(super) struct Noq;
 
-fn transport() -> TransportConfig {
+fn transport(streams: u32) -> TransportConfig {
     let mut transport = TransportConfig::default();
     transport
-        .max_concurrent_bidi_streams(STREAMS.into())
+        .max_concurrent_bidi_streams(streams.into())
         .stream_receive_window(STREAM_WINDOW.into())
         .receive_window(SESSION_WINDOW.into())
         .send_window(u64::from(SESSION_WINDOW));
@@ -31,8 +31,8 @@ impl Peer for Noq {
         "noq"
     }
 
-    async fn link(&self, identity: &Identity) -> Result<NoqLink, Error> {
-        let transport = Arc::new(transport());
+    async fn link(&self, identity: &Identity, streams: u32) -> Result<NoqLink, Error> {
+        let transport = Arc::new(transport(streams));
         let (client, server) = configurations(identity, b"bench", Clone::clone)?;
         let mut client = noq::ClientConfig::new(Arc::new(QuicClientConfig::try_from(client)?));
         client.transport_config(Arc::clone(&transport));

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use web_transport_trait::{RecvStream as _, SendStream as _, Session as _};
 
 use super::tls::configurations;
-use crate::transport::{self, Link, Peer, SESSION_WINDOW, STREAM_WINDOW, STREAMS};
+use crate::transport::{self, Link, Peer, SESSION_WINDOW, STREAM_WINDOW};
 use crate::{Error, Identity, SERVER_NAME};
 
 const PROTOCOL: &str = "bench";
@@ -22,12 +22,12 @@ impl Peer for Qmux {
         "QMux over TLS"
     }
 
-    async fn link(&self, identity: &Identity) -> Result<QmuxLink, Error> {
+    async fn link(&self, identity: &Identity, streams: u32) -> Result<QmuxLink, Error> {
         let version = Version::QMux02;
         let name = format!("{}{PROTOCOL}", version.prefix());
         let (client, server) = configurations(identity, name.as_bytes(), Clone::clone)?;
         let mut config = Config::new(version);
-        config.max_streams_bidi = u64::from(STREAMS);
+        config.max_streams_bidi = u64::from(streams);
         config.max_data = u64::from(SESSION_WINDOW);
         config.max_stream_data_bidi_local = u64::from(STREAM_WINDOW);
         config.max_stream_data_bidi_remote = u64::from(STREAM_WINDOW);

@@ -9,7 +9,7 @@ use quinn::{Connection, Endpoint, MtuDiscoveryConfig, RecvStream, SendStream, Tr
 
 use super::tls::configurations;
 use super::udp;
-use crate::transport::{self, Link, Peer, SESSION_WINDOW, STREAM_WINDOW, STREAMS};
+use crate::transport::{self, Link, Peer, SESSION_WINDOW, STREAM_WINDOW};
 use crate::{Error, Identity, SERVER_NAME};
 
 /// quinn with packets of some size.
@@ -38,10 +38,10 @@ impl Quinn {
         }
     }
 
-    fn transport(self) -> TransportConfig {
+    fn transport(self, streams: u32) -> TransportConfig {
         let mut transport = TransportConfig::default();
         transport
-            .max_concurrent_bidi_streams(STREAMS.into())
+            .max_concurrent_bidi_streams(streams.into())
             .stream_receive_window(STREAM_WINDOW.into())
             .receive_window(SESSION_WINDOW.into())
             .send_window(u64::from(SESSION_WINDOW));
@@ -63,8 +63,8 @@ impl Peer for Quinn {
         self.name
     }
 
-    async fn link(&self, identity: &Identity) -> Result<QuinnLink, Error> {
-        let transport = Arc::new(self.transport());
+    async fn link(&self, identity: &Identity, streams: u32) -> Result<QuinnLink, Error> {
+        let transport = Arc::new(self.transport(streams));
         let (client, server) = configurations(identity, b"bench", Clone::clone)?;
         let mut client = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(client)?));
         client.transport_config(Arc::clone(&transport));

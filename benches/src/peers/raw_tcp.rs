@@ -20,7 +20,7 @@ impl Peer for RawTcp {
         Multiplexing::No
     }
 
-    async fn link(&self, _identity: &Identity) -> Result<RawLink, Error> {
+    async fn link(&self, _identity: &Identity, _streams: u32) -> Result<RawLink, Error> {
         Ok(RawLink(Listening::new().await?))
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use super::tls::configurations;
 use super::udp;
-use crate::transport::{self, Link, Peer, SESSION_WINDOW, STREAM_WINDOW, STREAMS};
+use crate::transport::{self, Link, Peer, SESSION_WINDOW, STREAM_WINDOW};
 use crate::{Error, Identity, SERVER_NAME};
 
 pub(super) struct S2nQuic;
@@ -25,7 +25,7 @@ impl Peer for S2nQuic {
         "s2n-quic"
     }
 
-    async fn link(&self, identity: &Identity) -> Result<S2nLink, Error> {
+    async fn link(&self, identity: &Identity, streams: u32) -> Result<S2nLink, Error> {
         let (client, server) = configurations(identity, b"bench", Clone::clone)?;
         let sockets = || {
             io::tokio::Builder::default()
@@ -37,12 +37,12 @@ impl Peer for S2nQuic {
         let far = Server::builder()
             .with_tls(tls::rustls::Server::from(Arc::new(server)))?
             .with_io(sockets()?)?
-            .with_limits(limits()?)?
+            .with_limits(limits(streams)?)?
             .start()?;
         let near = Client::builder()
             .with_tls(tls::rustls::Client::from(Arc::new(client)))?
             .with_io(sockets()?)?
-            .with_limits(limits()?)?
+            .with_limits(limits(streams)?)?
             .start()?;
         let address = far.local_addr()?;
         Ok(S2nLink {
@@ -53,14 +53,14 @@ impl Peer for S2nQuic {
     }
 }
 
-fn limits() -> Result<Limits, Error> {
+fn limits(streams: u32) -> Result<Limits, Error> {
     Ok(Limits::new()
         .with_data_window(u64::from(SESSION_WINDOW))?
         .with_bidirectional_local_data_window(u64::from(STREAM_WINDOW))?
         .with_bidirectional_remote_data_window(u64::from(STREAM_WINDOW))?
         .with_max_send_buffer_size(STREAM_WINDOW)?
-        .with_max_open_local_bidirectional_streams(u64::from(STREAMS))?
-        .with_max_open_remote_bidirectional_streams(u64::from(STREAMS))?)
+        .with_max_open_local_bidirectional_streams(u64::from(streams))?
+        .with_max_open_remote_bidirectional_streams(u64::from(streams))?)
 }
 
 pub(super) struct S2nLink {

@@ -12,7 +12,7 @@ use tcpls_tokio::{
 
 use super::byte_stream::{Reading, Writing};
 use super::tls::configurations;
-use crate::transport::{self, Joined, Link, Peer, SESSION_WINDOW, STREAM_WINDOW, STREAMS};
+use crate::transport::{self, Joined, Link, Peer, SESSION_WINDOW, STREAM_WINDOW};
 use crate::{Error, Identity, SERVER_NAME};
 
 /// How streams are read and written.
@@ -67,14 +67,14 @@ impl Tcpls {
         ]
     }
 
-    fn transport(self) -> Result<Arc<TransportConfig>, Error> {
+    fn transport(self, streams: u32) -> Result<Arc<TransportConfig>, Error> {
         let mut session = SessionConfig::new();
         session
             .failover(self.failover)
             .stream_send_buffer(usize::try_from(STREAM_WINDOW)?)
             .session_send_buffer(usize::try_from(SESSION_WINDOW)?)
-            .own_streams(STREAMS)
-            .peer_streams(STREAMS);
+            .own_streams(streams)
+            .peer_streams(streams);
         if self.failover == Failover::Off {
             // The peer keeps nothing either, so nothing waits for acknowledgments.
             session
@@ -95,8 +95,8 @@ impl Peer for Tcpls {
         self.name
     }
 
-    async fn link(&self, identity: &Identity) -> Result<TcplsLink, Error> {
-        let transport = self.transport()?;
+    async fn link(&self, identity: &Identity, streams: u32) -> Result<TcplsLink, Error> {
+        let transport = self.transport(streams)?;
         let (client, server) = configurations(identity, b"", provider)?;
         let mut client = ClientConfig::new(&Arc::new(client))?;
         client.transport_config(Arc::clone(&transport));

@@ -78,7 +78,7 @@ impl Peer for TokioRustls {
         Multiplexing::No
     }
 
-    async fn link(&self, identity: &Identity) -> Result<TlsLink, Error> {
+    async fn link(&self, identity: &Identity, _streams: u32) -> Result<TlsLink, Error> {
         TlsLink::new(identity, b"").await
     }
 }

@@ -12,7 +12,7 @@ use yamux::{Config, Connection, Mode, Stream};
 
 use super::byte_stream::{Reading, Writing};
 use super::tls::TlsLink;
-use crate::transport::{self, Link, Peer, STREAMS};
+use crate::transport::{self, Link, Peer};
 use crate::{Error, Identity};
 
 pub(super) struct Yamux;
@@ -24,21 +24,27 @@ impl Peer for Yamux {
         "yamux over TLS"
     }
 
-    async fn link(&self, identity: &Identity) -> Result<YamuxLink, Error> {
-        Ok(YamuxLink(TlsLink::new(identity, b"").await?))
+    async fn link(&self, identity: &Identity, streams: u32) -> Result<YamuxLink, Error> {
+        Ok(YamuxLink {
+            tls: TlsLink::new(identity, b"").await?,
+            streams: usize::try_from(streams)?,
+        })
     }
 }
 
-pub(super) struct YamuxLink(TlsLink);
+pub(super) struct YamuxLink {
+    tls: TlsLink,
+    streams: usize,
+}
 
 impl Link for YamuxLink {
     type Session = YamuxSession;
 
     async fn establish(&self) -> Result<(YamuxSession, YamuxSession), Error> {
-        let (near, far) = self.0.pair().await?;
+        let (near, far) = self.tls.pair().await?;
         Ok((
-            YamuxSession::spawn(near, Mode::Client)?,
-            YamuxSession::spawn(far, Mode::Server)?,
+            YamuxSession::spawn(near, Mode::Client, self.streams),
+            YamuxSession::spawn(far, Mode::Server, self.streams),
         ))
     }
 }
@@ -52,12 +58,12 @@ pub(super) struct YamuxSession {
 }
 
 impl YamuxSession {
-    fn spawn(tls: TlsStream<TcpStream>, mode: Mode) -> Result<Self, Error> {
+    fn spawn(tls: TlsStream<TcpStream>, mode: Mode, streams: usize) -> Self {
         let mut config = Config::default();
         // Windows grow by themselves; the limit has to leave each stream its first window.
         config
             .set_max_connection_receive_window(None)
-            .set_max_num_streams(usize::try_from(STREAMS)?)
+            .set_max_num_streams(streams)
             .set_split_send_size(transport::WRITE);
         let connection = Connection::new(tls.compat(), config, mode);
         let (opening, openings) = mpsc::unbounded_channel();
@@ -69,10 +75,10 @@ impl YamuxSession {
             accepting,
         };
         tokio::spawn(async move { poll_fn(|cx| driver.poll(cx)).await });
-        Ok(Self {
+        Self {
             opening,
             accepted: Mutex::new(accepted),
-        })
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tcpls_benches::transport::{Link, Multiplexing, Peer, Receiver, Sender, Session};
+use tcpls_benches::transport::{Link, Multiplexing, Peer, Receiver, STREAMS, Sender, Session};
 use tcpls_benches::{Error, Identity};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -70,7 +70,9 @@ pub(super) async fn run<P: Peer>(
     if bulk.streams() > 1 && peer.multiplexing() == Multiplexing::No {
         return Ok(None);
     }
-    let link = peer.link(identity).await?;
+    let link = peer
+        .link(identity, STREAMS.max(u32::try_from(bulk.streams())?))
+        .await?;
     let (near, far) = link.establish().await?;
     let mut halves = Vec::new();
     for _ in 0..bulk.streams() {

@@ -1,6 +1,6 @@
 //! Sessions from nothing, with full handshakes, on four pairs of client and server at a time.
 
-use tcpls_benches::transport::{Link, Peer};
+use tcpls_benches::transport::{Link, Peer, STREAMS};
 use tcpls_benches::{Error, Identity};
 use tokio::task::JoinSet;
 
@@ -16,7 +16,7 @@ const RATE: Metric = Metric::more("sessions", "1/s");
 pub(super) async fn run<P: Peer>(peer: &P, effort: Effort, identity: &Identity) -> Outcome {
     let mut links = Vec::new();
     for _ in 0..AT_A_TIME {
-        links.push(peer.link(identity).await?);
+        links.push(peer.link(identity, STREAMS).await?);
     }
     let start = now();
     let mut tasks = JoinSet::<Result<usize, Error>>::new();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tcpls_benches::transport::{Joined, Link, Peer};
+use tcpls_benches::transport::{Joined, Link, Peer, STREAMS};
 use tcpls_benches::{Error, Identity};
 use tokio::task::JoinSet;
 
@@ -22,7 +22,7 @@ const RATE: Metric = Metric::more("joins", "1/s");
 pub(super) async fn run<P: Peer>(peer: &P, effort: Effort, identity: &Identity) -> Outcome {
     let mut tasks = JoinSet::<Result<Option<f64>, Error>>::new();
     for _ in 0..AT_A_TIME {
-        let link = peer.link(identity).await?;
+        let link = peer.link(identity, STREAMS).await?;
         tasks.spawn(async move { joins(&link, effort.window).await });
     }
     let mut rate = 0.0;

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod establish;
+mod idle;
 mod join;
 mod patterns;
 mod requests;
@@ -21,13 +22,14 @@ pub(crate) enum Workload {
     Bulk(Bulk),
     SmallStreams,
     Requests(InFlight),
+    Idle,
     Establish,
     Join,
 }
 
 impl Workload {
     /// In the order of the tables.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Bulk(Bulk::Upload),
         Self::Bulk(Bulk::Download),
         Self::Bulk(Bulk::Both),
@@ -36,6 +38,7 @@ impl Workload {
         Self::SmallStreams,
         Self::Requests(InFlight::One),
         Self::Requests(InFlight::Hundred),
+        Self::Idle,
         Self::Establish,
         Self::Join,
     ];
@@ -45,6 +48,7 @@ impl Workload {
             Self::Bulk(bulk) => bulk.name(),
             Self::SmallStreams => "small streams of 64 KiB",
             Self::Requests(in_flight) => in_flight.name(),
+            Self::Idle => "1,000 idle streams",
             Self::Establish => "establishments",
             Self::Join => "joins",
         }
@@ -61,6 +65,7 @@ impl Workload {
             Self::Bulk(bulk) => bulk::run(bulk, peer, effort, identity).await,
             Self::SmallStreams => small_streams::run(peer, effort, identity).await,
             Self::Requests(in_flight) => requests::run(in_flight, peer, effort, identity).await,
+            Self::Idle => idle::run(peer, effort, identity).await,
             Self::Establish => establish::run(peer, effort, identity).await,
             Self::Join => join::run(peer, effort, identity).await,
         }

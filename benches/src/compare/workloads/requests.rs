@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tcpls_benches::transport::{Link, Multiplexing, Peer, Receiver, Sender, Session};
+use tcpls_benches::transport::{Link, Multiplexing, Peer, Receiver, STREAMS, Sender, Session};
 use tcpls_benches::{Error, Identity};
 use tokio::task::JoinSet;
 
@@ -58,7 +58,7 @@ pub(super) async fn run<P: Peer>(
     effort: Effort,
     identity: &Identity,
 ) -> Outcome {
-    let link = peer.link(identity).await?;
+    let link = peer.link(identity, STREAMS).await?;
     let (near, far) = link.establish().await?;
     let gauge = Arc::new(Gauge::default());
     let mut tasks = Tasks::new();

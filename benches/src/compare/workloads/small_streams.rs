@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use tcpls_benches::transport::{Link, Multiplexing, Peer, WRITE};
+use tcpls_benches::transport::{Link, Multiplexing, Peer, STREAMS, WRITE};
 use tcpls_benches::{Error, Identity};
 use tokio::task::JoinSet;
 
@@ -22,7 +22,7 @@ pub(super) async fn run<P: Peer>(peer: &P, effort: Effort, identity: &Identity) 
     if peer.multiplexing() == Multiplexing::No {
         return Ok(None);
     }
-    let link = peer.link(identity).await?;
+    let link = peer.link(identity, STREAMS).await?;
     let (near, far) = link.establish().await?;
     let serving = tokio::spawn(serve(far, Bytes::new()));
     let near = Arc::new(near);
