@@ -19,6 +19,7 @@ pub enum Profile {
 /// What this library can do beyond the draft.
 const IMPLEMENTED: Features = Features::NONE
     .with(Features::TOKENS)
+    .with(Features::STREAM_RESET)
     .with(Features::SESSION_CLOSE)
     .with(Features::IDLE);
 

@@ -57,6 +57,11 @@ impl RangeSet {
         }
     }
 
+    /// How many offsets it has.
+    pub(crate) fn count(&self) -> u64 {
+        self.ranges.iter().map(|(start, end)| end - start).sum()
+    }
+
     /// The lowest range.
     pub(crate) fn first(&self) -> Option<Range<u64>> {
         self.ranges

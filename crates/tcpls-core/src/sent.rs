@@ -1,6 +1,9 @@
 //! What a sent record remembers: what to redo if its connection fails, never what it looked like.
 
-use crate::wire::{AddressId, ConnectionId, Fin, StreamId};
+use crate::{
+    stream::Signal,
+    wire::{AddressId, ConnectionId, Fin, StreamId},
+};
 
 /// One frame of a sent record (reading A-13).
 ///
@@ -9,6 +12,8 @@ use crate::wire::{AddressId, ConnectionId, Fin, StreamId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SentFrame {
     Stream(SentRange),
+    /// A frame about streams beside their data.
+    Signal(Signal),
     Control(ControlFrame),
     /// Answered when acknowledged; not redone.
     Ping,

@@ -5,6 +5,7 @@ use std::{collections::VecDeque, time::Instant};
 use crate::{
     PeerMisbehaved,
     sent::{ControlFrame, SentFrame, SentRange},
+    stream::Signal,
     wire::{RecordSequence, StreamId},
 };
 
@@ -123,7 +124,7 @@ impl SentRecords {
                     range,
                     due: sent.due,
                 }),
-                SentFrame::Control(_) | SentFrame::Ping => None,
+                SentFrame::Control(_) | SentFrame::Signal(_) | SentFrame::Ping => None,
             })
     }
 
@@ -155,7 +156,7 @@ impl SentRecords {
         self.frames.shrink_to_fit();
         last.into_iter().filter_map(|sent| match sent.frame {
             SentFrame::Stream(range) => Some(range),
-            SentFrame::Control(_) | SentFrame::Ping => None,
+            SentFrame::Control(_) | SentFrame::Signal(_) | SentFrame::Ping => None,
         })
     }
 
@@ -168,7 +169,10 @@ impl SentRecords {
                     taken.push(range);
                     false
                 }
-                SentFrame::Stream(_) | SentFrame::Control(_) | SentFrame::Ping => true,
+                SentFrame::Stream(_)
+                | SentFrame::Control(_)
+                | SentFrame::Signal(_)
+                | SentFrame::Ping => true,
             });
         }
         taken
@@ -190,7 +194,15 @@ impl SentRecords {
     pub(crate) fn control(&self) -> impl Iterator<Item = ControlFrame> + '_ {
         self.frames.iter().filter_map(|sent| match sent.frame {
             SentFrame::Control(frame) => Some(frame),
-            SentFrame::Stream(_) | SentFrame::Ping => None,
+            SentFrame::Stream(_) | SentFrame::Signal(_) | SentFrame::Ping => None,
+        })
+    }
+
+    /// What is unacknowledged of what the streams had to tell beside their data.
+    pub(crate) fn signals(&self) -> impl Iterator<Item = Signal> + '_ {
+        self.frames.iter().filter_map(|sent| match sent.frame {
+            SentFrame::Signal(signal) => Some(signal),
+            SentFrame::Stream(_) | SentFrame::Control(_) | SentFrame::Ping => None,
         })
     }
 

@@ -31,6 +31,7 @@ pub(super) fn begin(session: &mut Session, c: ConnectionHandle, failure: Connect
         return failover::requeue(session, c);
     }
     let control: Vec<_> = connection.sent.control().collect();
+    let signals: Vec<_> = connection.sent.signals().collect();
     let mut lost: Vec<_> = connection.sent.take_last(unsent).collect();
     lost.extend(connection.sent.take_streams(&apart));
     for range in lost {
@@ -38,6 +39,9 @@ pub(super) fn begin(session: &mut Session, c: ConnectionHandle, failure: Connect
     }
     for frame in control {
         session.control.push(frame);
+    }
+    for signal in signals {
+        session.streams.on_signal_lost(signal);
     }
     session.doubtful.push(c);
 }

@@ -1,6 +1,6 @@
 //! Frames beyond the draft: which part of the session each is for.
 
-use super::{Session, farewell, tokens};
+use super::{Session, farewell, signals, tokens};
 use crate::{
     CloseReason, idle,
     profile::Terms,
@@ -12,6 +12,7 @@ pub(super) fn on_params(session: &mut Session, peer: Option<SessionParams>) {
     session.terms = Terms::new(session.config.params(), peer);
     if let Some(peer) = session.terms.peer() {
         idle::agree(&mut session.config, session.terms.features(), peer);
+        session.streams.agree(session.terms.features(), peer);
     }
     tokens::on_terms(session);
 }
@@ -29,14 +30,14 @@ pub(super) fn apply(session: &mut Session, frame: &ExtendedFrame<'_>) -> Result<
             farewell::on_session_close(session, frame);
             Ok(())
         }
+        ExtendedFrame::ResetStream(frame) => signals::on_reset(session, *frame),
+        ExtendedFrame::StopSending(frame) => signals::on_stop_sending(session, *frame),
         ExtendedFrame::MaxData(_)
         | ExtendedFrame::MaxStreamData(_)
         | ExtendedFrame::MaxStreams(_)
         | ExtendedFrame::DataBlocked(_)
         | ExtendedFrame::StreamDataBlocked(_)
         | ExtendedFrame::StreamsBlocked(_)
-        | ExtendedFrame::ResetStream(_)
-        | ExtendedFrame::StopSending(_)
         | ExtendedFrame::StreamUni(_)
         | ExtendedFrame::ConnectionClose(_)
         | ExtendedFrame::ConnectionPriority(_)

@@ -132,6 +132,7 @@ pub(super) fn requeue(session: &mut Session, c: ConnectionHandle) {
     for frame in connection.sent.unacked() {
         match frame {
             SentFrame::Stream(range) => session.streams.on_lost(range),
+            SentFrame::Signal(signal) => session.streams.on_signal_lost(signal),
             SentFrame::Control(frame) => session.control.push(frame),
             SentFrame::Ping => {}
         }

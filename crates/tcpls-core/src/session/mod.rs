@@ -16,6 +16,7 @@ mod liveness;
 mod receive;
 mod retire;
 mod schedule;
+mod signals;
 mod state;
 mod stream_change;
 mod timeout;
@@ -237,7 +238,7 @@ impl Session {
 
     /// Command: the sending half of a stream.
     pub fn send(&mut self, stream: StreamId) -> SendStream<'_> {
-        SendStream::new(&mut self.streams, stream)
+        SendStream::new(&mut self.streams, &mut self.events, stream)
     }
 
     /// Command: the receiving half of a stream.
@@ -245,16 +246,18 @@ impl Session {
         RecvStream::new(&mut self.streams, &mut self.events, stream)
     }
 
-    /// Command: the application gave up its handle of the sending half. What it wrote is still sent,
-    /// but a stream that was not finished never ends for the peer and keeps counting against the limit
-    /// (reading A-34 d).
+    /// Command: the application gave up its handle of the sending half; until then the session
+    /// remembers what became of a half that was reset or stopped. A stream that was not finished is reset
+    /// with code 0. With a peer that speaks the draft alone, what was written is still sent, but the
+    /// stream never ends for the peer and keeps counting against the limit (reading A-34 d).
     pub fn drop_send(&mut self, stream: StreamId) {
         self.streams.drop_send(stream, &mut self.events);
     }
 
-    /// Command: the application gave up its handle of the receiving half: as [`RecvStream::stop_sending`].
+    /// Command: the application gave up its handle of the receiving half: as [`RecvStream::stop_sending`]
+    /// with code 0. Until then the session remembers that the peer reset it.
     pub fn drop_recv(&mut self, stream: StreamId) {
-        self.streams.stop(stream, &mut self.events);
+        self.streams.stop(stream, 0, &mut self.events);
     }
 
     /// Command: sends a Ping on this connection; [`Event::PingAcked`] answers. One is in flight at a

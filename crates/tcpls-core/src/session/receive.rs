@@ -13,7 +13,9 @@ use crate::{
     number::offset,
     sent::SentFrame,
     stream::News,
-    wire::{AckFrame, Alert, AlertDescription, Fin, Frame, RecordFrames, RecordSequence},
+    wire::{
+        AckFrame, Alert, AlertDescription, ExtendedFrame, Fin, Frame, RecordFrames, RecordSequence,
+    },
 };
 
 /// Takes in the next record of a connection.
@@ -154,13 +156,13 @@ fn is_urgent(frame: &Frame<'_>) -> bool {
     match frame {
         Frame::Ping | Frame::ConnectionReset(_) => true,
         Frame::Stream(frame) => frame.fin == Fin::End,
+        Frame::Extended(frame) => matches!(frame, ExtendedFrame::ResetStream(_)),
         Frame::Padding(_)
         | Frame::Ack(_)
         | Frame::NewToken(_)
         | Frame::NewAddress(_)
         | Frame::RemoveAddress(_)
-        | Frame::StreamChange(_)
-        | Frame::Extended(_) => false,
+        | Frame::StreamChange(_) => false,
     }
 }
 
@@ -236,6 +238,9 @@ fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), Clos
             SentFrame::Control(frame) => {
                 session.control.on_acked(frame);
                 session.keys.review();
+            }
+            SentFrame::Signal(signal) => {
+                session.streams.on_signal_acked(signal, &mut session.events);
             }
             SentFrame::Ping => {
                 if let Ping::Sent(at) = connection.ping {

@@ -121,8 +121,9 @@ pub(super) fn announce(
 /// The Stream frame that fills the next record of this connection, if that is certain now.
 fn upcoming(session: &Session, c: ConnectionHandle, rank: Rank) -> Option<Place> {
     let connection = session.connections.get(c)?;
-    let interrupted =
-        !session.control.is_empty() || session.keys.ends_with_next(connection.key_update.sent);
+    let interrupted = !session.control.is_empty()
+        || session.streams.has_signals()
+        || session.keys.ends_with_next(connection.key_update.sent);
     if interrupted {
         return None;
     }

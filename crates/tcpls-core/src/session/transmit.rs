@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Session, close, farewell, retire, schedule, state::Lifecycle, stream_change};
+use super::{Session, close, farewell, retire, schedule, signals, state::Lifecycle, stream_change};
 use crate::{
     CloseReason, ConnectionHandle, Limit, OutgoingRecord, Transmit, TransmitState,
     connection::{AckState, Connection, Heard, KeyUpdateAnswer, Ping, Pump, Rank, WriteHalf},
@@ -94,6 +94,7 @@ pub(super) fn wants(session: &Session, c: ConnectionHandle) -> bool {
             None => false,
             Some(rank) if session.connections.best_rank() == Some(rank) => {
                 !session.control.is_empty()
+                    || session.streams.has_signals()
                     || connection.ping == Ping::Due
                     || wants_key_update(session, connection)
                     || wants_acks(session)
@@ -222,6 +223,7 @@ fn push_control(
         connection.sent.push(SentFrame::Control(sent), None);
         session.control.advance();
     }
+    signals::push(session, c)?;
     push_ping(session, c, now)?;
     for id in reset {
         push_last_ack(session, c, id)?;

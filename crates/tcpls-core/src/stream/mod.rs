@@ -10,6 +10,7 @@ mod recv;
 mod send;
 mod send_buffer;
 mod sending;
+mod signal;
 mod state;
 mod table;
 mod view;
@@ -19,6 +20,7 @@ pub(crate) use piece::Stretch;
 use recv::RecvHalf;
 pub(crate) use send::Outgoing;
 use send::SendHalf;
+pub(crate) use signal::Signal;
 pub(crate) use table::{Phase, Streams};
 pub use view::{RecvStream, SendStream};
 
@@ -43,11 +45,11 @@ enum Activity {
 impl Stream {
     /// Whether nothing more goes over the wire for this stream.
     fn is_finished(&self) -> bool {
-        self.send.state.is_done() && self.recv.state.is_complete()
+        self.send.state.is_over() && self.recv.state.is_complete()
     }
 
     /// Whether nothing at all can happen to it any more.
     fn is_over(&self) -> bool {
-        self.send.state.is_done() && self.recv.state.is_ended()
+        self.send.is_over() && self.recv.state.is_ended()
     }
 }

@@ -181,6 +181,11 @@ impl Opening {
         id.index() < side.next
     }
 
+    /// Who the other side is.
+    pub(crate) fn peer(&self) -> Role {
+        self.role.peer()
+    }
+
     /// How many streams each side ever opened: this one, the peer.
     pub(crate) fn opened(&self) -> (u32, u32) {
         (self.own.next, self.peer.next)

@@ -9,8 +9,10 @@ use super::{
     recv::{Found, Reader, RecvHalf},
 };
 use crate::{
-    CloseReason, Event, Limit, ReadError, SessionConfig, event::EventQueue, number::offset,
-    wire::StreamFrame,
+    CloseReason, Event, Limit, ReadError, SessionConfig,
+    event::EventQueue,
+    number::offset,
+    wire::{ResetStreamFrame, StreamFrame, StreamId},
 };
 
 /// Sums over all receiving halves.
@@ -85,16 +87,33 @@ impl Receiving {
         self.bytes_discarded += offset(received.discarded);
         if received.news {
             self.stop_waiting(half);
-            if !half.reported {
-                half.reported = true;
-                events.push(Event::Readable(frame.stream));
-            }
+            Self::report(half, frame.stream, events);
         }
         self.check_caps()?;
         Ok(Effect {
             news: received.fresh,
             compared: offset(received.compared),
         })
+    }
+
+    /// The peer broke a stream off: what was not read is dropped.
+    pub(crate) fn reset(
+        &mut self,
+        half: &mut RecvHalf,
+        frame: ResetStreamFrame,
+        events: &mut EventQueue,
+    ) -> Result<(), CloseReason> {
+        let (unread, ahead) = (half.assembler.unread(), half.assembler.ahead_cost());
+        let news = half.reset(frame.final_size, frame.code, &mut self.holding)?;
+        let dropped = unread - half.assembler.unread();
+        self.unread -= dropped;
+        self.ahead -= ahead - half.assembler.ahead_cost();
+        self.bytes_discarded += offset(dropped);
+        if news {
+            self.stop_waiting(half);
+            Self::report(half, frame.stream, events);
+        }
+        Ok(())
     }
 
     /// A late copy for a stream that is over.
@@ -175,10 +194,17 @@ impl Receiving {
 
     fn begin_read(half: &mut RecvHalf) -> Result<(), ReadError> {
         half.reported = false;
-        if half.reader == Reader::Stopped {
-            Err(ReadError::Stopped)
-        } else {
-            Ok(())
+        match half.state.reset_code() {
+            _ if half.reader == Reader::Stopped => Err(ReadError::Stopped),
+            Some(code) => Err(ReadError::Reset(code)),
+            None => Ok(()),
+        }
+    }
+
+    fn report(half: &mut RecvHalf, stream: StreamId, events: &mut EventQueue) {
+        if !half.reported {
+            half.reported = true;
+            events.push(Event::Readable(stream));
         }
     }
 

@@ -18,6 +18,8 @@ pub(crate) struct RecvHalf {
     pub(crate) reader: Reader,
     /// Whether `Readable` was reported since the last read.
     pub(crate) reported: bool,
+    /// Why the application stopped reading, once it did.
+    pub(crate) stop_code: u32,
     /// The highest offset that any frame reached.
     highest: u64,
 }
@@ -75,6 +77,8 @@ impl RecvHalf {
         }
         if self.reader == Reader::Stopped {
             self.state.on_unwanted();
+        }
+        if self.reader == Reader::Stopped || self.state.reset_code().is_some() {
             return Ok(Received {
                 discarded: arrival.data.len(),
                 fresh: News::when(further),
@@ -110,6 +114,26 @@ impl RecvHalf {
         let filled = self.assembler.read(buffer, holding);
         self.note_end();
         filled
+    }
+
+    /// The peer broke the stream off at `end`. Returns whether that is news for a reader; when all
+    /// bytes came before, it is none.
+    pub(crate) fn reset(
+        &mut self,
+        end: u64,
+        code: u32,
+        holding: &mut Holding,
+    ) -> Result<bool, PeerMisbehaved> {
+        self.check_end(end, Fin::End)?;
+        self.highest = self.highest.max(end);
+        let news = self.state.on_reset(end, code);
+        if news {
+            self.assembler.discard(holding);
+        }
+        if self.reader == Reader::Stopped {
+            self.state.on_unwanted();
+        }
+        Ok(news && self.reader != Reader::Stopped)
     }
 
     /// Drops what is there and what will come.

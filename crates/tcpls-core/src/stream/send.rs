@@ -8,6 +8,7 @@ use super::{
     state::SendState,
 };
 use crate::{
+    WriteError,
     sent::SentRange,
     wire::{Fin, StreamId},
 };
@@ -22,6 +23,30 @@ pub(crate) struct SendHalf {
     pub(crate) place: QueuePlace,
     /// The connections that it may use.
     pub(crate) limit: Limit,
+    /// Why it was reset, once it was.
+    pub(crate) reset_code: u32,
+    /// Why the peer stopped it, if it did.
+    pub(crate) stopped: Option<u32>,
+    pub(crate) holder: Holder,
+}
+
+/// Whether somebody may still ask what became of the half.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Holder {
+    /// The application has it.
+    #[default]
+    Application,
+    /// The application gave it up.
+    Nobody,
+}
+
+/// What a reset dropped, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    /// Unsent or unacknowledged.
+    pub(crate) held: usize,
+    /// Of these, those that waited to be sent.
+    pub(crate) unsent: usize,
 }
 
 /// Whether the stream waits for its turn to send.
@@ -121,7 +146,7 @@ impl SendHalf {
     /// The frame that went out as `sent`, or what of it the peer may lack, once more; `None` when it has
     /// all of it.
     pub(crate) fn copy(&self, sent: SentRange) -> Option<Outgoing> {
-        if self.state.is_done() {
+        if self.state.is_done() || self.state.is_reset() {
             return None;
         }
         let piece = match self.buffer.copy(sent.offset..sent.end()) {
@@ -154,12 +179,63 @@ impl SendHalf {
     /// The connection of the record that carried this frame failed. Returns how many bytes are to be
     /// sent again.
     pub(crate) fn on_lost(&mut self, sent: SentRange) -> u64 {
+        if self.state.is_reset() {
+            return 0;
+        }
         if sent.fin == Fin::End {
             self.state.on_fin_lost();
         } else if sent.length == 0 && self.buffer.sent() == 0 {
             self.announcement = Announcement::Due;
         }
         self.buffer.lose(sent.offset..sent.end())
+    }
+}
+
+/// Halves that end before their data does.
+impl SendHalf {
+    /// Breaks it off: everything that the peer may lack is dropped.
+    pub(crate) fn reset(&mut self) -> Dropped {
+        self.state.reset();
+        self.announcement = Announcement::Done;
+        let unsent = self.buffer.waiting();
+        let held = self.buffer.cut_off();
+        Dropped { held, unsent }
+    }
+
+    /// Whether the peer is to learn that it was broken off.
+    pub(crate) fn is_reset_due(&self) -> bool {
+        self.state == SendState::Reset
+    }
+
+    /// Whether nothing can happen to it any more, and nobody asks what did.
+    pub(crate) fn is_over(&self) -> bool {
+        match self.state {
+            SendState::Done => true,
+            SendState::ResetAcked => self.holder == Holder::Nobody,
+            SendState::Open
+            | SendState::FinDue
+            | SendState::FinSent
+            | SendState::FinAcked
+            | SendState::Abandoned
+            | SendState::Reset => false,
+        }
+    }
+
+    /// Why the application may not write, if it was the half's end.
+    pub(crate) fn refusal(&self) -> Option<WriteError> {
+        match (self.state, self.stopped) {
+            (SendState::Open, _) => None,
+            (SendState::Reset | SendState::ResetAcked, Some(code)) => {
+                Some(WriteError::Stopped(code))
+            }
+            (SendState::Reset | SendState::ResetAcked, None) => Some(WriteError::Reset),
+            _ => Some(WriteError::Finished),
+        }
+    }
+
+    /// The same for what only concerns what was written before.
+    pub(crate) fn broken_off(&self) -> Option<WriteError> {
+        self.refusal().filter(|_| self.state.is_reset())
     }
 }
 

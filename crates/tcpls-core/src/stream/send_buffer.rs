@@ -170,6 +170,24 @@ impl SendBuffer {
         self.piece(range)
     }
 
+    /// Drops everything that is not acknowledged, as if it had never been written beyond what was
+    /// sent. Returns how many bytes that were.
+    pub(crate) fn cut_off(&mut self) -> usize {
+        let held = self.held();
+        self.blocks = VecDeque::new();
+        self.open = Vec::new();
+        self.acked = RangeSet::default();
+        self.lost = RangeSet::default();
+        self.base = self.sent;
+        self.end = self.sent;
+        held
+    }
+
+    /// Bytes that wait to be sent, for the first time or again.
+    pub(crate) fn waiting(&self) -> usize {
+        length(self.end - self.sent + self.lost.count())
+    }
+
     /// Bytes that are unsent or unacknowledged.
     pub(crate) fn held(&self) -> usize {
         length(self.end - self.base)

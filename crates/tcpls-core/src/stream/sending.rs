@@ -1,5 +1,7 @@
 //! What the sending halves of a session share: the send buffer's limit, turns, and waiting writers.
 
+mod reset;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
@@ -7,7 +9,7 @@ use bytes::Bytes;
 use super::{
     Stream,
     lanes::{Lanes, Limit},
-    send::{Outgoing, QueuePlace, Room, SendHalf},
+    send::{Holder, Outgoing, QueuePlace, Room, SendHalf},
     send_buffer::MAX_PIECE,
     state::SendState,
 };
@@ -84,35 +86,41 @@ impl Sending {
         Ok(len)
     }
 
-    /// Ends the stream; returns false if it was ended or left before.
-    pub(crate) fn finish(&mut self, id: StreamId, half: &mut SendHalf) -> bool {
-        let open = half.state == SendState::Open;
-        if open {
-            half.state.finish();
-            self.finishing += 1;
-            self.stop_waiting_for_room(half);
-            self.queue(id, half);
+    /// Ends the stream, unless it was ended, reset or left before.
+    pub(crate) fn finish(&mut self, id: StreamId, half: &mut SendHalf) -> Result<(), WriteError> {
+        if let Some(refusal) = half.refusal() {
+            return Err(refusal);
         }
-        open
+        half.state.finish();
+        self.finishing += 1;
+        self.stop_waiting_for_room(half);
+        self.queue(id, half);
+        Ok(())
     }
 
     /// Whether the peer has everything; if not, the writer waits for it.
-    pub(crate) fn poll_acked(&mut self, half: &mut SendHalf) -> bool {
+    pub(crate) fn poll_acked(&mut self, half: &mut SendHalf) -> Result<bool, WriteError> {
         if half.state.is_done() {
-            return true;
+            return Ok(true);
+        }
+        if let Some(error) = half.broken_off() {
+            return Err(error);
         }
         if !half.waiting.end {
             half.waiting.end = true;
             self.waiting += 1;
         }
-        false
+        Ok(false)
     }
 
     /// Whether nothing waits to be given out; if something does, the writer waits for that.
-    pub(crate) fn poll_sent(half: &mut SendHalf) -> bool {
+    pub(crate) fn poll_sent(half: &mut SendHalf) -> Result<bool, WriteError> {
+        if let Some(error) = half.broken_off() {
+            return Err(error);
+        }
         let sent = half.next_len().is_none();
         half.waiting.sent = !sent;
-        sent
+        Ok(sent)
     }
 
     /// Tells writers that waited for the last of their data to be given out.
@@ -125,9 +133,8 @@ impl Sending {
     /// The application left; returns whether that leaves the stream unfinished.
     pub(crate) fn leave(&mut self, half: &mut SendHalf) -> bool {
         self.stop_waiting(half);
-        let open = half.state == SendState::Open;
-        half.state.abandon();
-        open
+        half.holder = Holder::Nobody;
+        half.state == SendState::Open
     }
 
     /// Something beyond the streams waits for acknowledgments.
@@ -322,8 +329,8 @@ impl Sending {
         half: &mut SendHalf,
         wanted: usize,
     ) -> Result<usize, WriteError> {
-        if half.state != SendState::Open {
-            return Err(WriteError::Finished);
+        if let Some(refusal) = half.refusal() {
+            return Err(refusal);
         }
         let room = self.room(half);
         if room > 0 || wanted == 0 {

@@ -1,5 +1,8 @@
 //! All streams of a session: who opened which, what the application may do, what is over.
 
+mod breaking;
+mod signals;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -13,14 +16,15 @@ use super::{
     recv::{Reader, RecvHalf},
     send::{Announcement, Outgoing, SendHalf},
     sending::Sending,
+    signal::{Signal, Signals},
 };
 use crate::{
-    CloseReason, ConnectionHandle, Event, FinishError, OpenError, ReadError, SessionConfig,
-    SessionStats, StreamAnnouncement, StreamStats, WriteError,
+    CloseReason, ConnectionHandle, Event, FinishError, OpenError, ReadError, ResetError,
+    SessionConfig, SessionStats, StreamAnnouncement, StreamStats, WriteError,
     event::EventQueue,
     number::offset,
     sent::SentRange,
-    wire::{Role, StreamFrame, StreamId},
+    wire::{Features, Role, StreamFrame, StreamId},
 };
 
 /// The streams of one session.
@@ -34,6 +38,8 @@ pub(crate) struct Streams {
     opening: Opening,
     sending: Sending,
     receiving: Receiving,
+    signals: Signals,
+    features: Features,
     phase: Phase,
 }
 
@@ -56,6 +62,8 @@ impl Streams {
             opening: Opening::new(role, config),
             sending: Sending::new(config),
             receiving: Receiving::new(config),
+            signals: Signals::default(),
+            features: Features::NONE,
             phase: Phase::Open,
         }
     }
@@ -109,12 +117,10 @@ impl Streams {
     pub(crate) fn finish(&mut self, id: StreamId) -> Result<(), FinishError> {
         let finished = self
             .writable(id)
-            .map(|(sending, half)| sending.finish(id, half));
+            .and_then(|(sending, half)| sending.finish(id, half));
         match finished {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(WriteError::Finished | WriteError::Blocked) => {
-                Err(FinishError::Finished)
-            }
+            Ok(()) => Ok(()),
+            Err(WriteError::Finished | WriteError::Blocked) => Err(FinishError::Finished),
             Err(WriteError::Reset) => Err(FinishError::Reset),
             Err(WriteError::Stopped(code)) => Err(FinishError::Stopped(code)),
             Err(WriteError::Closing) => Err(FinishError::Closing),
@@ -127,7 +133,7 @@ impl Streams {
     pub(crate) fn poll_acked(&mut self, id: StreamId) -> Result<bool, WriteError> {
         let opened = self.opening.was_opened(id);
         let acked = match self.map.get_mut(&id) {
-            Some(stream) => self.sending.poll_acked(&mut stream.send),
+            Some(stream) => self.sending.poll_acked(&mut stream.send)?,
             None if opened => true,
             None => return Err(WriteError::UnknownStream),
         };
@@ -141,7 +147,7 @@ impl Streams {
     pub(crate) fn poll_sent(&mut self, id: StreamId) -> Result<bool, WriteError> {
         let opened = self.opening.was_opened(id);
         let sent = match self.map.get_mut(&id) {
-            Some(stream) => Sending::poll_sent(&mut stream.send),
+            Some(stream) => Sending::poll_sent(&mut stream.send)?,
             None if opened => true,
             None => return Err(WriteError::UnknownStream),
         };
@@ -186,23 +192,6 @@ impl Streams {
         };
         let found = receiving.read(half, buffer);
         self.after_read(id, found, events)
-    }
-
-    pub(crate) fn stop(&mut self, id: StreamId, events: &mut EventQueue) {
-        if let Some(stream) = self.map.get_mut(&id) {
-            self.receiving.stop(&mut stream.recv);
-            self.settle(id, events);
-        }
-    }
-
-    pub(crate) fn drop_send(&mut self, id: StreamId, events: &mut EventQueue) {
-        if let Some(stream) = self.map.get_mut(&id)
-            && self.sending.leave(&mut stream.send)
-            && self.opening.on_abandoned(id) == News::Some
-        {
-            self.sending.opener_served();
-            events.push(Event::StreamsAvailable);
-        }
     }
 
     /// Limits a stream to these connections.
@@ -384,10 +373,18 @@ impl Streams {
 
     /// Stops counting a stream that is finished, and forgets one that is over.
     fn settle(&mut self, id: StreamId, events: &mut EventQueue) {
+        let breaks_off = self.breaks_off();
         let Some(stream) = self.map.get_mut(&id) else {
             return;
         };
-        let finished = stream.activity == Activity::Counted && stream.is_finished();
+        // Both sides of a stream of the peer may end without the application: it counts until the
+        // application is through with it, too, or the peer could make this side remember any number.
+        let ended = if breaks_off && id.initiator() == self.opening.peer() {
+            stream.is_over()
+        } else {
+            stream.is_finished()
+        };
+        let finished = stream.activity == Activity::Counted && ended;
         if finished {
             stream.activity = Activity::Finished;
         }

@@ -13,12 +13,17 @@ use crate::{
 #[derive(Debug)]
 pub struct SendStream<'a> {
     streams: &'a mut Streams,
+    events: &'a mut EventQueue,
     id: StreamId,
 }
 
 impl<'a> SendStream<'a> {
-    pub(crate) fn new(streams: &'a mut Streams, id: StreamId) -> Self {
-        Self { streams, id }
+    pub(crate) fn new(streams: &'a mut Streams, events: &'a mut EventQueue, id: StreamId) -> Self {
+        Self {
+            streams,
+            events,
+            id,
+        }
     }
 
     /// Copies a prefix of `data` into the send buffer and returns its length; 0 only for no data.
@@ -56,14 +61,14 @@ impl<'a> SendStream<'a> {
     ///
     /// A peer that speaks the draft alone cannot be told (reading A-34 d): then nothing changes, and the
     /// error is [`ResetError::UnsupportedByPeer`].
-    pub fn reset(&mut self, _code: u32) -> Result<(), ResetError> {
-        Err(ResetError::UnsupportedByPeer)
+    pub fn reset(&mut self, code: u32) -> Result<(), ResetError> {
+        self.streams.reset(self.id, code, self.events)
     }
 
     /// The code with which the peer stopped this stream, if it did;
     /// [`Event::Stopped`](crate::Event::Stopped) tells when it does.
     pub fn poll_stopped(&self) -> Option<u32> {
-        None
+        self.streams.stopped(self.id)
     }
 
     /// Which connections carry what is sent from now on (draft 4.1, R9). It is a wish: while none of them
@@ -128,7 +133,7 @@ impl<'a> RecvStream<'a> {
     /// Reads no more: what is unread and what still comes is discarded and counted, so that the peer
     /// is never held up by it. The peer is asked to send no more, with this code for its application,
     /// unless it speaks the draft alone or has sent everything.
-    pub fn stop_sending(&mut self, _code: u32) {
-        self.streams.stop(self.id, self.events);
+    pub fn stop_sending(&mut self, code: u32) {
+        self.streams.stop(self.id, code, self.events);
     }
 }

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
 use tcpls_core::{
-    CloseReason, Event, OpenError, ReadError, SessionConfig, StreamAnnouncement, WriteError,
+    CloseReason, Event, FinishError, OpenError, Profile, ReadError, ResetError, SessionConfig,
+    StreamAnnouncement, WriteError,
     testing::{LinkConfig, Pair, PairConfig},
-    wire::{Role, StreamId},
+    wire::{Features, Role, StreamId},
 };
 
 use crate::talk::pattern;
@@ -23,6 +24,8 @@ pub enum Op {
     Read { stream: usize, most: usize },
     DropSend { stream: usize },
     DropRecv { stream: usize },
+    Reset { stream: usize, code: u32 },
+    Stop { stream: usize, code: u32 },
     Ping,
     Step,
 }
@@ -41,7 +44,14 @@ enum Sending {
     #[default]
     Open,
     Finished,
+    /// Left unfinished, with a peer that cannot be told.
     Dropped,
+    /// Broken off, with this code.
+    Reset(u32),
+    /// Finished, and broken off before the peer said that it has everything.
+    FinishedAndReset(u32),
+    /// The peer wants no more of it.
+    Stopped,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +59,9 @@ enum Receiving {
     #[default]
     Open,
     Ended,
-    Dropped,
+    /// Given up, and the peer is told this code if it can be.
+    Dropped(u32),
+    Reset,
 }
 
 /// Two applications and what they know.
@@ -93,10 +105,25 @@ impl Game {
                 if let Some(id) = self.choose(role, stream) {
                     let half = self.known[side(role)].get_mut(&id).unwrap();
                     let finished = self.pair.host(role).session.send(id).finish();
-                    assert_eq!(finished.is_ok(), half.sending == Sending::Open);
-                    if finished.is_ok() {
-                        half.sending = Sending::Finished;
+                    match finished {
+                        Ok(()) => {
+                            assert_eq!(half.sending, Sending::Open);
+                            half.sending = Sending::Finished;
+                        }
+                        Err(FinishError::Stopped(code)) => self.on_stopped(role, id, code),
+                        Err(_) => assert_ne!(half.sending, Sending::Open),
                     }
+                }
+            }
+            Op::Reset { stream, code } => {
+                if let Some(id) = self.choose(role, stream) {
+                    self.reset(role, id, code);
+                }
+            }
+            Op::Stop { stream, code } => {
+                if let Some(id) = self.choose(role, stream) {
+                    self.pair.host(role).session.recv(id).stop_sending(code);
+                    self.on_stop(role, id, code);
                 }
             }
             Op::Read { stream, most } => {
@@ -106,17 +133,23 @@ impl Game {
             }
             Op::DropSend { stream } => {
                 if let Some(id) = self.choose(role, stream) {
+                    let stopped = self.pair.host(role).session.send(id).poll_stopped();
                     self.pair.host(role).session.drop_send(id);
+                    let breaks_off = self.breaks_off();
                     let half = self.known[side(role)].get_mut(&id).unwrap();
                     if half.sending == Sending::Open {
-                        half.sending = Sending::Dropped;
+                        half.sending = match stopped {
+                            Some(_) => Sending::Stopped,
+                            None if breaks_off => Sending::Reset(0),
+                            None => Sending::Dropped,
+                        };
                     }
                 }
             }
             Op::DropRecv { stream } => {
                 if let Some(id) = self.choose(role, stream) {
                     self.pair.host(role).session.drop_recv(id);
-                    self.known[side(role)].get_mut(&id).unwrap().receiving = Receiving::Dropped;
+                    self.on_stop(role, id, 0);
                 }
             }
             Op::Ping => {
@@ -146,8 +179,50 @@ impl Game {
                 half.written += written;
             }
             Err(WriteError::Blocked) => assert_eq!(half.sending, Sending::Open),
-            Err(WriteError::Finished) => assert_ne!(half.sending, Sending::Open),
+            Err(WriteError::Finished | WriteError::Reset) => {
+                assert_ne!(half.sending, Sending::Open);
+            }
+            Err(WriteError::Stopped(code)) => self.on_stopped(role, id, code),
             Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Whether streams can be broken off.
+    fn breaks_off(&self) -> bool {
+        let features = self.pair.client.session.features();
+        features.contains(Features::STREAM_RESET)
+    }
+
+    fn reset(&mut self, role: Role, id: StreamId, code: u32) {
+        let result = self.pair.host(role).session.send(id).reset(code);
+        if !self.breaks_off() {
+            assert_eq!(result, Err(ResetError::UnsupportedByPeer));
+            return;
+        }
+        let stopped = self.pair.host(role).session.send(id).poll_stopped();
+        let half = self.known[side(role)].get_mut(&id).unwrap();
+        match (result, half.sending) {
+            (Ok(()), Sending::Open) => half.sending = Sending::Reset(code),
+            (Ok(()), Sending::Finished) => half.sending = Sending::FinishedAndReset(code),
+            (Err(ResetError::Over), Sending::Open) => assert!(stopped.is_some()),
+            (Err(ResetError::Over), _) => {}
+            (result, sending) => panic!("{result:?} when {sending:?}"),
+        }
+    }
+
+    /// An application learns that the peer's wants no more.
+    fn on_stopped(&mut self, role: Role, id: StreamId, code: u32) {
+        let reader = self.known[side(role.peer())][&id].receiving;
+        assert_eq!(reader, Receiving::Dropped(code), "{id:?} was never stopped");
+        let half = self.known[side(role)].get_mut(&id).unwrap();
+        half.sending = Sending::Stopped;
+    }
+
+    /// An application wants no more: the first time counts.
+    fn on_stop(&mut self, role: Role, id: StreamId, code: u32) {
+        let half = self.known[side(role)].get_mut(&id).unwrap();
+        if !matches!(half.receiving, Receiving::Dropped(_)) {
+            half.receiving = Receiving::Dropped(code);
         }
     }
 
@@ -163,17 +238,28 @@ impl Game {
                 true
             }
             // A stream that is over reads as ended, also when it was dropped.
-            Ok(None) if half.receiving == Receiving::Dropped => false,
+            Ok(None) if matches!(half.receiving, Receiving::Dropped(_)) => false,
             Ok(None) => {
                 half.receiving = Receiving::Ended;
                 let writer = &self.known[side(role.peer())][&id];
-                assert_eq!(writer.sending, Sending::Finished, "an end that nobody set");
+                let finished = matches!(
+                    writer.sending,
+                    Sending::Finished | Sending::FinishedAndReset(_)
+                );
+                assert!(finished, "an end that nobody set");
                 assert_eq!(self.known[side(role)][&id].read, writer.written);
                 false
             }
             Err(ReadError::Blocked) => false,
             Err(ReadError::Stopped) => {
-                assert_eq!(half.receiving, Receiving::Dropped);
+                assert!(matches!(half.receiving, Receiving::Dropped(_)));
+                false
+            }
+            Err(ReadError::Reset(code)) => {
+                half.receiving = Receiving::Reset;
+                let writer = self.known[side(role.peer())][&id].sending;
+                let reset = [Sending::Reset(code), Sending::FinishedAndReset(code)];
+                assert!(reset.contains(&writer), "{id:?} was never reset so");
                 false
             }
             Err(error) => panic!("{error}"),
@@ -217,6 +303,9 @@ impl Game {
         self.finish_all();
         self.come_to_rest();
         self.check_streams();
+        self.let_go();
+        self.pair.drive();
+        self.check_nothing_left();
         self.close_and_check();
     }
 
@@ -256,10 +345,16 @@ impl Game {
                     panic!("{id:?} was opened and never accepted");
                 };
                 let expected = match (half.receiving, writer.sending) {
-                    (Receiving::Dropped, _) => continue,
-                    (receiving, Sending::Finished) => {
+                    (Receiving::Dropped(_), _)
+                    | (Receiving::Reset, Sending::Reset(_) | Sending::FinishedAndReset(_)) => {
+                        continue;
+                    }
+                    (receiving, Sending::Finished | Sending::FinishedAndReset(_)) => {
                         assert_eq!(receiving, Receiving::Ended, "{id:?} at {role:?}");
                         writer.written
+                    }
+                    (receiving, Sending::Reset(_) | Sending::Stopped) => {
+                        panic!("{id:?} at {role:?} is {receiving:?}")
                     }
                     (receiving, Sending::Open | Sending::Dropped) => {
                         assert_eq!(receiving, Receiving::Open, "an end that nobody set");
@@ -268,6 +363,29 @@ impl Game {
                 };
                 assert_eq!(half.read, expected, "{id:?} at {role:?}");
             }
+        }
+    }
+
+    /// Gives up all streams. Where each end can be told, nothing is left of them.
+    pub fn let_go(&mut self) {
+        for role in [Role::Client, Role::Server] {
+            let ids: Vec<_> = self.known[side(role)].keys().copied().collect();
+            for id in ids {
+                let session = &mut self.pair.host(role).session;
+                session.drop_send(id);
+                session.drop_recv(id);
+                self.on_stop(role, id, 0);
+            }
+        }
+    }
+
+    /// What is left of streams that were given up long ago.
+    pub fn check_nothing_left(&mut self) {
+        for role in [Role::Client, Role::Server] {
+            let breaks_off = self.breaks_off();
+            let stats = self.pair.host(role).session.stats();
+            assert_eq!(stats.bytes_unacked, 0, "{role:?}");
+            assert!(!breaks_off || stats.streams_live == 0, "{role:?} {stats:?}");
         }
     }
 
@@ -305,7 +423,9 @@ fn ops() -> impl Strategy<Value = Vec<(Role, Op)>> {
         1 => stream.clone().prop_map(|stream| Op::Finish { stream }),
         4 => (stream.clone(), 1_usize..30_000).prop_map(|(stream, most)| Op::Read { stream, most }),
         1 => stream.clone().prop_map(|stream| Op::DropSend { stream }),
-        1 => stream.prop_map(|stream| Op::DropRecv { stream }),
+        1 => stream.clone().prop_map(|stream| Op::DropRecv { stream }),
+        1 => (stream.clone(), 1_u32..9).prop_map(|(stream, code)| Op::Reset { stream, code }),
+        1 => (stream, 1_u32..9).prop_map(|(stream, code)| Op::Stop { stream, code }),
         1 => Just(Op::Ping),
         8 => Just(Op::Step),
     ];
@@ -320,9 +440,9 @@ fn config() -> impl Strategy<Value = SessionConfig> {
         0_usize..60_000,
         1_u32..6,
     );
-    let rest = (any::<bool>(), 0_usize..5000, 1_u32..20, 1_u64..200);
+    let rest = (0_u8..4, 0_usize..5000, 1_u32..20, 1_u64..200);
     (limits, rest).prop_map(|((stream, session, unread, streams), rest)| {
-        let (announced, copy_below, ack_after, key_update) = rest;
+        let (profile, copy_below, ack_after, key_update) = rest;
         let mut config = SessionConfig::new();
         config
             .stream_send_buffer(stream)
@@ -331,10 +451,13 @@ fn config() -> impl Strategy<Value = SessionConfig> {
             .own_streams(streams)
             .copy_below(copy_below)
             .ack_after_records(ack_after)
-            .key_update_after(key_update);
-        // With the data alone, a stream without data would not be accepted.
-        let _ = announced;
-        config.announcement(StreamAnnouncement::AtOpen);
+            .key_update_after(key_update)
+            .profile(match profile {
+                0 => Profile::DraftOnly,
+                _ => Profile::Extended,
+            })
+            // With the data alone, a stream without data would not be accepted.
+            .announcement(StreamAnnouncement::AtOpen);
         config
     })
 }

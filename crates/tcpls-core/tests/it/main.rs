@@ -13,6 +13,7 @@
 
 mod acks;
 mod back_pressure;
+mod breaking;
 mod close;
 mod control;
 mod doubt;

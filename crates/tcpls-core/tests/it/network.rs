@@ -10,7 +10,7 @@
 use std::{collections::BTreeSet, env, net::SocketAddr, sync::Arc, time::Duration};
 
 use tcpls_core::{
-    ConnectionFailure, Event, Failover, PathStatus, SessionConfig, StreamPaths,
+    ConnectionFailure, Event, Failover, PathStatus, Profile, SessionConfig, StreamPaths,
     scheduler::{EarliestCompletion, LowestRtt, Redundant, RoundRobin, Scheduler},
     testing::{LinkConfig, Pair, PairConfig, Random},
     wire::{AddressId, Role, StreamId},
@@ -83,6 +83,9 @@ fn config(random: &mut Random, failover: Failover) -> SessionConfig {
         .key_update_after(u64::try_from(random.up_to(300)).unwrap())
         .failover(failover)
         .scheduler(scheduler);
+    if random.up_to(6) == 1 {
+        config.profile(Profile::DraftOnly);
+    }
     config
 }
 
@@ -146,7 +149,8 @@ impl Network {
     fn application(&mut self) {
         let role = self.role();
         let stream = self.random.up_to(6) - 1;
-        let op = match self.random.up_to(27) {
+        let code = u32::try_from(self.random.up_to(9)).unwrap();
+        let op = match self.random.up_to(29) {
             1..=3 => Op::Open,
             4..=6 => Op::Accept,
             7..=12 => Op::Write {
@@ -168,6 +172,8 @@ impl Network {
             },
             25 => Op::DropSend { stream },
             26 => Op::DropRecv { stream },
+            27 => Op::Reset { stream, code },
+            28 => Op::Stop { stream, code },
             _ => Op::Ping,
         };
         self.note(&format!("{role:?} {op:?}"));
@@ -465,6 +471,9 @@ fn play(seed: u64) -> Tally {
     network.game.finish_all();
     network.come_to_rest();
     network.game.check_streams();
+    network.game.let_go();
+    network.come_to_rest();
+    network.game.check_nothing_left();
     network.check_rest();
     network.count();
     network.game.close_and_check();

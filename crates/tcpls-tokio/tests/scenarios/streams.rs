@@ -4,8 +4,19 @@ use std::time::Duration;
 
 use crate::common::{pair, pair_with, pattern};
 use bytes::Bytes;
-use tcpls_tokio::{OpenError, ReadError, SessionConfig, SessionError, TransportConfig, WriteError};
+use tcpls_tokio::{
+    OpenError, Profile, ReadError, SessionConfig, SessionError, TransportConfig, WriteError,
+};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// A transport with which both sides follow the draft alone.
+fn draft_only(own_streams: u32) -> TransportConfig {
+    let mut session = SessionConfig::default();
+    session.own_streams(own_streams).profile(Profile::DraftOnly);
+    let mut transport = TransportConfig::default();
+    transport.session(session);
+    transport
+}
 
 /// R6: both sides open streams and both directions of each carry bytes.
 #[tokio::test]
@@ -156,7 +167,7 @@ async fn reading_to_the_end_stops_at_the_limit() {
 /// an unfinished stream is never ended for the peer, whatever the application drops.
 #[tokio::test]
 async fn a_stream_dropped_unfinished_never_looks_finished() {
-    let (client, server) = pair().await;
+    let (client, server) = pair_with(draft_only(256)).await;
     let (mut send, recv) = client.open_bi().await.unwrap();
     send.write_all(b"half of a mess").await.unwrap();
     drop((send, recv));
@@ -168,10 +179,35 @@ async fn a_stream_dropped_unfinished_never_looks_finished() {
     assert_eq!(error, ReadError::SessionLost(SessionError::PeerClose));
 }
 
+/// Where the peer can be told, streams that were dropped are broken off on both sides.
+#[tokio::test]
+async fn streams_that_are_dropped_are_reset() {
+    let (client, server) = pair().await;
+    let (mut send, recv) = client.open_bi().await.unwrap();
+    send.write_all(b"half of a mess").await.unwrap();
+    let (mut far_send, mut far_recv) = server.accept_bi().await.unwrap();
+    drop((send, recv));
+    let error = loop {
+        match far_recv.read_chunk(100).await {
+            Ok(chunk) => assert!(chunk.is_some(), "a reset looks like an end"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, ReadError::Reset(0));
+    let megabyte = vec![1; 1 << 20];
+    let error = loop {
+        match far_send.write_all(&megabyte).await {
+            Ok(()) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, WriteError::Stopped(0));
+}
+
 /// what nobody reads holds up nobody else.
 #[tokio::test]
 async fn a_dropped_reader_does_not_hold_up_the_session() {
-    let (client, server) = pair().await;
+    let (client, server) = pair_with(draft_only(256)).await;
     let (mut send, _recv) = client.open_bi().await.unwrap();
     let (far_send, far_recv) = server.accept_bi().await.unwrap();
     far_recv.stop();
@@ -187,11 +223,7 @@ async fn a_dropped_reader_does_not_hold_up_the_session() {
 /// at the limit on open streams, opening waits for one to be done.
 #[tokio::test]
 async fn opening_waits_for_room_and_reports_a_limit_filled_for_good() {
-    let mut session = SessionConfig::default();
-    session.own_streams(2);
-    let mut transport = TransportConfig::default();
-    transport.session(session);
-    let (client, server) = pair_with(transport).await;
+    let (client, server) = pair_with(draft_only(2)).await;
     let (mut one, one_recv) = client.open_bi().await.unwrap();
     let two = client.open_bi().await.unwrap();
     let waiting = tokio::spawn({
