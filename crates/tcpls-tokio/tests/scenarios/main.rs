@@ -16,6 +16,7 @@ mod ending;
 mod establishment;
 mod fallback;
 mod healing;
+mod hostile;
 mod identity;
 mod joins;
 mod paths;
