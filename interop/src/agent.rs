@@ -47,13 +47,19 @@ async fn run() -> Result<()> {
         "several streams need a session"
     );
     match (setup.kind, setup.role.clone()) {
-        (Kind::Ours, Role::Client { remotes, root_file }) => {
-            ours::client(&setup, &remotes, &root_file, &mut commands).await
-        }
+        (
+            Kind::Ours,
+            Role::Client {
+                remotes, root_file, ..
+            },
+        ) => ours::client(&setup, &remotes, &root_file, &mut commands).await,
         (Kind::Ours, Role::Server(server)) => ours::server(&setup, &server, &mut commands).await,
-        (Kind::Mptcp | Kind::Tls, Role::Client { remotes, root_file }) => {
-            byte_stream::client(&setup, &remotes, &root_file, &mut commands).await
-        }
+        (
+            Kind::Mptcp | Kind::Tls,
+            Role::Client {
+                remotes, root_file, ..
+            },
+        ) => byte_stream::client(&setup, &remotes, &root_file, &mut commands).await,
         (Kind::Mptcp | Kind::Tls, Role::Server(server)) => {
             byte_stream::server(&setup, &server, &mut commands).await
         }

@@ -10,12 +10,12 @@ use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tcpls_tokio::{
-    ClientConfig, Endpoint, PathEvent, PathOptions, RecvStream, SendStream, ServerConfig, Session,
-    TransportConfig,
+    ClientConfig, Endpoint, FollowPaths, PathEvent, PathOptions, RecvStream, SendStream,
+    ServerConfig, Session, TransportConfig,
 };
 use tokio::task::JoinSet;
 
-use super::protocol::{Command, Event, Role, Server, Setup};
+use super::protocol::{Command, Event, Follow, Role, Server, Setup};
 use super::transfer::{Origin, receive, send};
 use super::{Commands, tell};
 use crate::authority::SERVER_NAME;
@@ -128,6 +128,13 @@ pub(super) async fn server(setup: &Setup, server: &Server, commands: &mut Comman
 fn transport(setup: &Setup) -> TransportConfig {
     let mut transport = TransportConfig::default();
     transport.congestion_control(&setup.congestion_control);
+    if let Role::Client {
+        follow: Follow::Interfaces,
+        ..
+    } = setup.role
+    {
+        transport.follow_paths(FollowPaths::EveryInterface);
+    }
     transport
 }
 
@@ -202,6 +209,9 @@ async fn tell_paths(session: Session) {
                 id: id.as_u32(),
                 reason: reason.map(|reason| reason.to_string()),
             });
+        } else if let PathEvent::Established { id } = event {
+            let id = id.as_u32();
+            tell(&Event::PathJoined { at, id });
         } else {
             tell(&Event::Note(format!("{event:?}")));
         }

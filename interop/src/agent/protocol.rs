@@ -44,9 +44,21 @@ pub(crate) enum Role {
         remotes: Vec<SocketAddr>,
         /// The authority to trust, as a PEM file.
         root_file: PathBuf,
+        /// What a session does by itself.
+        follow: Follow,
     },
     /// Waits for one client.
     Server(Server),
+}
+
+/// Which paths a session opens by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Follow {
+    /// Those that failed.
+    Failed,
+    /// These, and one from every network interface.
+    Interfaces,
 }
 
 /// How to serve.
@@ -129,6 +141,13 @@ pub(crate) enum Event {
         /// Why not, if it failed.
         failure: Option<String>,
     },
+    /// A path joined the session, by whose wish ever.
+    PathJoined {
+        /// When.
+        at: Moment,
+        /// Its Connection ID.
+        id: u32,
+    },
     /// A path of the session is over.
     PathClosed {
         /// When it was noticed.
@@ -194,6 +213,14 @@ impl Event {
     pub(crate) fn connected(&self) -> Option<Duration> {
         if let Self::Connected { begun, done } = self {
             return Some(done.since(*begun));
+        }
+        None
+    }
+
+    /// When a path joined, if this tells it.
+    pub(crate) fn path_joined(&self) -> Option<Moment> {
+        if let Self::PathJoined { at, .. } = self {
+            return Some(*at);
         }
         None
     }

@@ -175,6 +175,14 @@ impl Network {
         self.client.ip(&[format!("link set c{path} down")])
     }
 
+    /// Lets the client reach the server's address of path `to` over path `over`, too.
+    pub(crate) fn route(&self, to: u8, over: u8) -> Result<()> {
+        let metric = 100;
+        self.client.ip(&[format!(
+            "route add 10.9.{to}.0/24 via 10.9.{over}.2 dev c{over} metric {metric}"
+        )])
+    }
+
     /// Brings the client's interface of a path up again.
     pub(crate) fn link_up(&self, path: u8) -> Result<()> {
         self.client.ip(&[format!("link set c{path} up")])

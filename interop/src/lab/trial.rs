@@ -10,7 +10,7 @@ use super::network::{Family, Network, client_address, server_address};
 use super::process::Agent;
 use super::programs::run;
 use crate::agent::meter::Arrivals;
-use crate::agent::protocol::{Command, Event, Kind, Role, Server, Setup, Transfer};
+use crate::agent::protocol::{Command, Event, Follow, Kind, Role, Server, Setup, Transfer};
 use crate::lab::Lab;
 use crate::scenario::Skip;
 
@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) families: Vec<Family>,
     /// The paths whose addresses the server of a session advertises.
     pub(crate) advertised: Vec<u8>,
+    /// Which paths the client of a session opens by itself.
+    pub(crate) follow: Follow,
     /// What to transfer.
     pub(crate) streams: Vec<Transfer>,
 }
@@ -103,6 +105,7 @@ impl<'a> Trial<'a> {
                 .map(|family| SocketAddr::new(server_address(first, *family), PORT))
                 .collect(),
             root_file: lab.authority.root_file.clone(),
+            follow: plan.follow,
         };
         let mut client =
             Agent::start("client", &network.client, &setup(role), trace("client")?).await?;
@@ -190,6 +193,12 @@ impl<'a> Trial<'a> {
             Kind::Mptcp => self.network.client.ip(&[endpoint(path)]),
             Kind::Tls => Ok(()),
         }
+    }
+
+    /// Waits for the first path that joins after `since`; says when it did.
+    pub(crate) async fn joined(&mut self, since: Moment) -> Result<Moment> {
+        let joined = |event: &Event| event.path_joined().filter(|at| *at > since);
+        self.client.wait_for("path", PATIENCE, joined).await
     }
 
     /// Waits until `bytes` of the first stream have arrived.

@@ -6,6 +6,7 @@ mod blocking;
 mod compare;
 mod establishment;
 mod faults;
+mod interfaces;
 mod limits;
 mod lines;
 mod migration;
@@ -32,6 +33,7 @@ pub(super) fn rows() -> Vec<Scenario> {
     let mut rows = lines::rows();
     rows.extend(establishment::rows());
     rows.extend(faults::rows());
+    rows.extend(interfaces::rows());
     rows.extend(outages::rows());
     rows.extend(migration::rows());
     rows.extend(aggregation::rows());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::agent::protocol::{Kind, Transfer};
+use crate::agent::protocol::{Follow, Kind, Transfer};
 use crate::figures::{Figure, Findings};
 use crate::lab::Lab;
 use crate::lab::network::Family;
@@ -102,6 +102,7 @@ pub(super) fn plan(kind: Kind, paths: &[u8], directions: &[Direction], bytes: u6
         paths: paths.to_vec(),
         families: vec![Family::V4],
         advertised: Vec::new(),
+        follow: Follow::Failed,
         streams: vec![Transfer {
             upload: length(Direction::Upload),
             download: length(Direction::Download),

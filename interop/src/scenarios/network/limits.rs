@@ -14,13 +14,13 @@ pub(super) const LINE_ROUND_TRIP: [Limit; 2] = [
 pub(super) const LINE_SHARE: f64 = 0.92;
 
 /// A session with a server of two families, in ms: two round trips and the arithmetic of a handshake.
-pub(super) const ESTABLISHMENT: Limit = Limit::at_most(200.0, Rigour::Watched);
+pub(super) const ESTABLISHMENT: Limit = Limit::at_most(200.0, Rigour::Enforced);
 
 /// The same when the preferred family is a hole: 250 ms more.
-pub(super) const ESTABLISHMENT_FALLBACK: Limit = Limit::at_most(450.0, Rigour::Watched);
+pub(super) const ESTABLISHMENT_FALLBACK: Limit = Limit::at_most(450.0, Rigour::Enforced);
 
 /// Longest stall after an RST, in ms.
-pub(super) const RESET_STALL: Limit = Limit::at_most(60.0, Rigour::Watched);
+pub(super) const RESET_STALL: Limit = Limit::at_most(60.0, Rigour::Enforced);
 
 /// Longest stall after a path turns into a hole while another is joined, in ms.
 pub(super) const HOLE_STALL: Limit = Limit::at_most(200.0, Rigour::Enforced);
@@ -29,10 +29,14 @@ pub(super) const HOLE_STALL: Limit = Limit::at_most(200.0, Rigour::Enforced);
 pub(super) const HOLE_STALL_ALONE: Limit = Limit::at_most(520.0, Rigour::Enforced);
 
 /// Longest stall after an address was withdrawn, in ms.
-pub(super) const WITHDRAW_STALL: Limit = Limit::at_most(40.0, Rigour::Watched);
+pub(super) const WITHDRAW_STALL: Limit = Limit::at_most(40.0, Rigour::Enforced);
 
 /// Longest stall after an interface goes down, in ms.
 pub(super) const LINK_STALL: Limit = Limit::at_most(200.0, Rigour::Enforced);
+
+/// From an interface that comes up to a path over it, in ms: the kernel tells at once, and joining takes two
+/// round trips.
+pub(super) const INTERFACE_JOIN: Limit = Limit::at_most(400.0, Rigour::Enforced);
 
 /// 60 MiB over one open path of several, as a multiple of the time over one that stays open.
 pub(super) const ROTATION: Limit = Limit::at_most(1.1, Rigour::Enforced);
@@ -47,7 +51,7 @@ pub(super) const OUTAGE: Limit = Limit::at_most(1.1, Rigour::Enforced);
 pub(super) const AGGREGATION: Limit = Limit::at_least(0.95, Rigour::Enforced);
 
 /// Two unequal paths, as a share of what plain TLS gets of the better one.
-pub(super) const RATIO: Limit = Limit::at_least(0.95, Rigour::Watched);
+pub(super) const RATIO: Limit = Limit::at_least(0.95, Rigour::Enforced);
 
 /// The shapes of the kernel's test of simultaneous flows.
 pub(super) fn flows(time: Duration) -> Limit {
