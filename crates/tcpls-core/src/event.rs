@@ -5,7 +5,7 @@ use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 use crate::wire::{AddressId, ConnectionId, StreamId};
 use bytes::Bytes;
 
-use crate::{CloseReason, ConnectionFailure, ConnectionHandle, KeyGenerations};
+use crate::{CloseReason, ConnectionFailure, ConnectionHandle, KeyGenerations, PathStatus};
 
 /// Something that happened in a session, from [`Session::poll_event`](crate::Session::poll_event).
 ///
@@ -48,6 +48,29 @@ pub enum Event {
         connection: ConnectionHandle,
         /// From the call of `poll_transmit` that gave out the record to its acknowledgment.
         round_trip: Duration,
+    },
+    /// The peer answered a probe on the connection that carried it.
+    Probed {
+        /// The connection.
+        connection: ConnectionHandle,
+        /// From the call of `poll_transmit` that gave out the probe to its answer: TCP's round trip, and
+        /// the time in queues and in both sessions.
+        round_trip: Duration,
+    },
+    /// The peer says what a connection is for. This side follows unless its application said so itself:
+    /// [`Session::set_path_status`](crate::Session::set_path_status).
+    PeerPathStatus {
+        /// The connection.
+        connection: ConnectionHandle,
+        /// What the peer wants it to be for.
+        status: PathStatus,
+    },
+    /// The server says where it sees this side's end of a connection.
+    ObservedAddress {
+        /// The connection.
+        connection: ConnectionHandle,
+        /// The address; another one than the local one after a translation of addresses.
+        address: SocketAddr,
     },
     /// The server sent a session ticket: the body of a `NewSessionTicket` message (RFC 8446 4.6.1).
     Ticket(Bytes),

@@ -31,6 +31,8 @@ pub enum PathStatus {
     Available,
     /// Nothing, as long as an available one works.
     Backup,
+    /// Nothing, as long as any other works: it is about to go.
+    Draining,
 }
 
 /// The connections that a stream may use.

@@ -21,7 +21,9 @@ const IMPLEMENTED: Features = Features::NONE
     .with(Features::TOKENS)
     .with(Features::STREAM_RESET)
     .with(Features::SESSION_CLOSE)
-    .with(Features::IDLE);
+    .with(Features::IDLE)
+    .with(Features::CONNECTION_STATE)
+    .with(Features::PATH_PROBE);
 
 /// What was agreed on when the session began.
 #[derive(Debug, Clone, Copy, Default)]

@@ -38,6 +38,28 @@ pub(crate) enum ControlFrame {
     ConnectionReset(ConnectionId),
     NewAddress(AddressId),
     RemoveAddress(AddressId),
+    ConnectionClose(ConnectionId),
+    /// With its epoch.
+    ConnectionPriority(ConnectionId, u32),
+    /// With its epoch.
+    ObservedAddress(ConnectionId, u32),
+}
+
+impl ControlFrame {
+    /// The connection that a frame says is left.
+    pub(crate) fn left(self) -> Option<ConnectionId> {
+        match self {
+            Self::ConnectionClose(id) => Some(id),
+            Self::NewToken(_)
+            | Self::RetireToken(_)
+            | Self::TokenRequest
+            | Self::ConnectionReset(_)
+            | Self::NewAddress(_)
+            | Self::RemoveAddress(_)
+            | Self::ConnectionPriority(..)
+            | Self::ObservedAddress(..) => None,
+        }
+    }
 }
 
 impl SentRange {

@@ -19,9 +19,9 @@ pub(crate) use state::{ConnectionState, ReadHalf, WriteHalf};
 pub(crate) use table::{Connections, Uniqueness};
 
 use crate::{
-    ConnectionHandle, ConnectionStats, PathStatus, SessionConfig,
+    ConnectionHandle, ConnectionStats, SessionConfig,
     crypto::PostHandshake,
-    session::{Expected, Lead},
+    session::{Expected, Lead, PathState, Probes},
     stream::Stretch,
     wire::{ConnectionId, RecordSequence, Role},
 };
@@ -38,7 +38,8 @@ pub(crate) struct Connection {
     pub(crate) next_received: Option<RecordSequence>,
     pub(crate) acks: AckState,
     pub(crate) sent: SentRecords,
-    pub(crate) status: PathStatus,
+    pub(crate) path: PathState,
+    pub(crate) probes: Probes,
     pub(crate) liveness: Liveness,
     /// Up to which frame of other connections this one sent duplicates.
     pub(crate) duplicated: BTreeMap<ConnectionHandle, u64>,
@@ -130,7 +131,8 @@ impl Connection {
             next_received: Some(start.first_received),
             acks: AckState::new(config),
             sent: SentRecords::new(start.first_sent),
-            status: PathStatus::Available,
+            path: PathState::default(),
+            probes: Probes::default(),
             liveness: Liveness::new(now),
             duplicated: BTreeMap::new(),
             turns: 0,

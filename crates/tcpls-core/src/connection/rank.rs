@@ -10,6 +10,8 @@ pub(crate) enum Rank {
     Working,
     /// It works and is there for when no other does.
     Backup,
+    /// It works and is about to go.
+    Draining,
     /// It is silent for longer than usual.
     Suspect,
     /// Nobody knows whether it leads to the peer.
@@ -19,7 +21,7 @@ pub(crate) enum Rank {
 impl Rank {
     /// Whether the connection gets through to the peer, as far as anybody knows.
     pub(crate) fn is_usable(self) -> bool {
-        matches!(self, Self::Working | Self::Backup)
+        matches!(self, Self::Working | Self::Backup | Self::Draining)
     }
 
     /// `None` for a connection that takes no new frames.
@@ -28,11 +30,12 @@ impl Rank {
             return None;
         }
         let health = connection.liveness.health();
-        Some(match (connection.heard, health, connection.status) {
+        Some(match (connection.heard, health, connection.path.status()) {
             (Heard::NotYet, _, _) => Self::Unheard,
             (Heard::Yes, Health::Suspect, _) => Self::Suspect,
             (Heard::Yes, Health::Well, PathStatus::Available) => Self::Working,
             (Heard::Yes, Health::Well, PathStatus::Backup) => Self::Backup,
+            (Heard::Yes, Health::Well, PathStatus::Draining) => Self::Draining,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, net::SocketAddr, time::Instant};
 
+use super::path_words::PathWords;
 use crate::{
     AddressError, AddressStanding, Event, KeyGenerations, PeerMisbehaved, TokenError,
     address::{OwnAddresses, PeerAddresses},
@@ -29,6 +30,7 @@ pub(crate) struct Control {
     request: TokenRequest,
     own_addresses: OwnAddresses,
     peer_addresses: PeerAddresses,
+    pub(super) paths: PathWords,
 }
 
 impl Control {
@@ -41,6 +43,7 @@ impl Control {
             request: TokenRequest::default(),
             own_addresses: OwnAddresses::default(),
             peer_addresses: PeerAddresses::default(),
+            paths: PathWords::default(),
         }
     }
 
@@ -55,21 +58,29 @@ impl Control {
     /// waited are dropped.
     pub(crate) fn next_frame(&mut self, now: Instant) -> Option<(ControlFrame, Frame<'_>)> {
         while let Some(&next) = self.queue.front() {
-            let pointless = match next {
-                ControlFrame::NewToken(id) => self.tokens.frame(id, now).is_none(),
-                ControlFrame::TokenRequest => self.request.value().is_none(),
-                ControlFrame::RetireToken(_)
-                | ControlFrame::ConnectionReset(_)
-                | ControlFrame::NewAddress(_)
-                | ControlFrame::RemoveAddress(_) => false,
-            };
-            if pointless {
+            if self.is_pointless(next, now) {
                 self.queue.pop_front();
                 continue;
             }
             return self.frame(next, now).map(|frame| (next, frame));
         }
         None
+    }
+
+    /// Whether something newer took the place of a frame, or nobody needs it any more.
+    fn is_pointless(&self, frame: ControlFrame, now: Instant) -> bool {
+        match frame {
+            ControlFrame::NewToken(id) => self.tokens.frame(id, now).is_none(),
+            ControlFrame::TokenRequest => self.request.value().is_none(),
+            ControlFrame::ConnectionPriority(..) | ControlFrame::ObservedAddress(..) => {
+                self.paths.frame(frame).is_none()
+            }
+            ControlFrame::RetireToken(_)
+            | ControlFrame::ConnectionReset(_)
+            | ControlFrame::NewAddress(_)
+            | ControlFrame::RemoveAddress(_)
+            | ControlFrame::ConnectionClose(_) => false,
+        }
     }
 
     /// The frame that [`next_frame`](Self::next_frame) gave is in a record.
@@ -96,7 +107,11 @@ impl Control {
                     self.push(next);
                 }
             }
-            ControlFrame::ConnectionReset(_) | ControlFrame::RemoveAddress(_) => {}
+            ControlFrame::ConnectionReset(_)
+            | ControlFrame::RemoveAddress(_)
+            | ControlFrame::ConnectionClose(_)
+            | ControlFrame::ConnectionPriority(..)
+            | ControlFrame::ObservedAddress(..) => {}
         }
     }
 
@@ -293,6 +308,9 @@ impl Control {
             }
             ControlFrame::NewAddress(id) => Frame::NewAddress(self.own_addresses.frame(id)?),
             ControlFrame::RemoveAddress(id) => Frame::RemoveAddress(RemoveAddressFrame { id }),
+            name @ (ControlFrame::ConnectionClose(_)
+            | ControlFrame::ConnectionPriority(..)
+            | ControlFrame::ObservedAddress(..)) => Frame::Extended(self.paths.frame(name)?),
         })
     }
 }

@@ -1,8 +1,10 @@
 //! Frames beyond the draft: which part of the session each is for.
 
-use super::{Session, farewell, signals, tokens};
+use std::time::Instant;
+
+use super::{Session, farewell, path_state, probe, signals, tokens};
 use crate::{
-    CloseReason, idle,
+    CloseReason, ConnectionHandle, idle,
     profile::Terms,
     wire::{ExtendedFrame, SessionParams},
 };
@@ -19,7 +21,12 @@ pub(super) fn on_params(session: &mut Session, peer: Option<SessionParams>) {
 
 /// Applies one frame. Those of features that were not agreed on are passed over, as if their types
 /// were not known here.
-pub(super) fn apply(session: &mut Session, frame: &ExtendedFrame<'_>) -> Result<(), CloseReason> {
+pub(super) fn apply(
+    session: &mut Session,
+    c: ConnectionHandle,
+    frame: &ExtendedFrame<'_>,
+    now: Instant,
+) -> Result<(), CloseReason> {
     if session.terms.peer().is_none() {
         return Err(CloseReason::Internal(
             "a frame was read that was not agreed on",
@@ -32,6 +39,26 @@ pub(super) fn apply(session: &mut Session, frame: &ExtendedFrame<'_>) -> Result<
         }
         ExtendedFrame::ResetStream(frame) => signals::on_reset(session, *frame),
         ExtendedFrame::StopSending(frame) => signals::on_stop_sending(session, *frame),
+        ExtendedFrame::ConnectionClose(frame) => {
+            path_state::on_connection_close(session, frame.connection, now);
+            Ok(())
+        }
+        ExtendedFrame::ConnectionPriority(frame) => {
+            path_state::on_priority(session, frame);
+            Ok(())
+        }
+        ExtendedFrame::ObservedAddress(frame) => {
+            path_state::on_observed_address(session, frame);
+            Ok(())
+        }
+        ExtendedFrame::Probe(opaque) => {
+            probe::on_probe(session, c, *opaque);
+            Ok(())
+        }
+        ExtendedFrame::ProbeReply(opaque) => {
+            probe::on_reply(session, c, *opaque, now);
+            Ok(())
+        }
         ExtendedFrame::MaxData(_)
         | ExtendedFrame::MaxStreamData(_)
         | ExtendedFrame::MaxStreams(_)
@@ -39,11 +66,6 @@ pub(super) fn apply(session: &mut Session, frame: &ExtendedFrame<'_>) -> Result<
         | ExtendedFrame::StreamDataBlocked(_)
         | ExtendedFrame::StreamsBlocked(_)
         | ExtendedFrame::StreamUni(_)
-        | ExtendedFrame::ConnectionClose(_)
-        | ExtendedFrame::ConnectionPriority(_)
-        | ExtendedFrame::Probe(_)
-        | ExtendedFrame::ProbeReply(_)
-        | ExtendedFrame::ObservedAddress(_)
         | ExtendedFrame::Unknown(_) => Ok(()),
         ExtendedFrame::NewToken(frame) => tokens::on_extended_token(session, frame),
         ExtendedFrame::RetireToken(id) => tokens::on_retire_token(session, *id),

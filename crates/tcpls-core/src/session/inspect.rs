@@ -60,7 +60,7 @@ impl Session {
 
     /// What this connection is for.
     pub fn path_status(&self, c: ConnectionHandle) -> Option<PathStatus> {
-        Some(self.connections.get(c)?.status)
+        Some(self.connections.get(c)?.path.status())
     }
 
     /// What TCP last said about a connection, also after it ended.

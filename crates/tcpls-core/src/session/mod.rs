@@ -13,6 +13,9 @@ mod farewell;
 mod inspect;
 mod keys;
 mod liveness;
+mod path_state;
+mod path_words;
+mod probe;
 mod receive;
 mod retire;
 mod schedule;
@@ -32,13 +35,15 @@ use effort::Effort;
 use farewell::Farewell;
 pub use farewell::SessionClose;
 use keys::KeyUsage;
+pub(crate) use path_state::PathState;
+pub(crate) use probe::Probes;
 use state::{Lifecycle, Orphaned};
 pub(crate) use stream_change::{Expected, Lead};
 
 use crate::{
     AddressError, CloseReason, ConnectionFailure, ConnectionHandle, ConnectionStart, Event,
-    OpenError, OpenedRecord, PathInfo, PathStatus, RecvStream, RetireError, SendStream,
-    SessionConfig, TimeoutReason, Transmit, TransmitState,
+    OpenError, OpenedRecord, PathInfo, RecvStream, RetireError, SendStream, SessionConfig,
+    TimeoutReason, Transmit, TransmitState,
     connection::{Connections, Ping, Uniqueness},
     crypto::{self, SealError},
     event::EventQueue,
@@ -267,14 +272,6 @@ impl Session {
             && connection.ping == Ping::None
         {
             connection.ping = Ping::Due;
-        }
-    }
-
-    /// Command: what this connection is for; all begin as [`PathStatus::Available`]. The peer is not told,
-    /// so each side decides about its own data.
-    pub fn set_path_status(&mut self, c: ConnectionHandle, status: PathStatus) {
-        if let Some(connection) = self.connections.get_mut(c) {
-            connection.status = status;
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Session, close, extended, failover, keys, tokens};
+use super::{Session, close, extended, failover, keys, path_state, tokens};
 use crate::{
     CloseReason, ConnectionFailure, ConnectionHandle, Event, FrameCounts, Limit, PeerMisbehaved,
     connection::{Content, Elicits, Heard, Ping},
@@ -45,6 +45,7 @@ pub(super) fn record(
     if connection.heard == Heard::NotYet {
         connection.heard = Heard::Yes;
         session.events.push(Event::ConnectionEstablished(c));
+        path_state::on_heard(session, c);
     }
     session.activity.on_received(now);
     session.clock = now;
@@ -117,7 +118,7 @@ fn frames(
             elicits = Elicits::AtOnce;
         }
         session.effort.on_frame(&frame);
-        apply(session, &frame, payload, now)?;
+        apply(session, c, &frame, payload, now)?;
     }
     session.effort.end_record(now)?;
     if let Some(connection) = session.connections.get_mut(c) {
@@ -168,6 +169,7 @@ fn is_urgent(frame: &Frame<'_>) -> bool {
 
 fn apply(
     session: &mut Session,
+    c: ConnectionHandle,
     frame: &Frame<'_>,
     payload: &Bytes,
     now: Instant,
@@ -203,7 +205,7 @@ fn apply(
             note(session, news);
             Ok(())
         }
-        Frame::Extended(frame) => extended::apply(session, frame),
+        Frame::Extended(frame) => extended::apply(session, c, frame, now),
     }
 }
 
@@ -230,7 +232,7 @@ fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), Clos
         return Ok(());
     };
     connection.sent.check_ack(frame.highest)?;
-    let mut news = false;
+    let (mut news, mut left) = (false, Vec::new());
     while let Some(acked) = connection.sent.take_acked(frame.highest) {
         news = true;
         match acked {
@@ -238,6 +240,7 @@ fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), Clos
             SentFrame::Control(frame) => {
                 session.control.on_acked(frame);
                 session.keys.review();
+                left.extend(frame.left());
             }
             SentFrame::Signal(signal) => {
                 session.streams.on_signal_acked(signal, &mut session.events);
@@ -250,9 +253,18 @@ fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), Clos
                         connection: c,
                         round_trip,
                     });
+                    if connection.probes.on_ping_acked() {
+                        session.events.push(Event::Probed {
+                            connection: c,
+                            round_trip,
+                        });
+                    }
                 }
             }
         }
+    }
+    for id in left {
+        path_state::on_close_acked(session, id);
     }
     if news {
         session.effort.on_news();

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Session, close, failover, state::Lifecycle};
+use super::{Session, close, failover, path_state, state::Lifecycle};
 use crate::{
     ConnectionFailure, ConnectionHandle, Event, Failover, RetireError, TransmitState,
     connection::{Connection, Pump, Rank, ReadHalf, WriteHalf},
@@ -37,10 +37,23 @@ pub(super) fn begin(
             if connection.state.is_writable() && !others {
                 return Err(RetireError::LastConnection);
             }
-            connection.state.retire(deadline);
+            if connection.state.write == WriteHalf::Open {
+                connection.state.retire(deadline);
+                path_state::on_retired(session, c);
+            }
             Ok(())
         }
         _ => Err(RetireError::Over),
+    }
+}
+
+/// The peer begins to retire a connection: this side does, too. Where no other takes its place, it goes
+/// on, as the peer does once it sees that.
+pub(super) fn follow(session: &mut Session, c: ConnectionHandle, now: Instant) {
+    let deadline = now + grace(session);
+    if let Some(connection) = session.connections.get_mut(c) {
+        connection.state.retire(deadline);
+        after_loss(session);
     }
 }
 
@@ -77,7 +90,7 @@ pub(super) fn is_end_due(connection: &Connection) -> bool {
         WriteHalf::Retiring(_) => {
             // The last one is this side's: the acknowledgments of a connection end with it.
             let acknowledged = connection.state.is_readable() || !connection.acks.is_wanted();
-            acknowledged && connection.sent.is_settled()
+            acknowledged && connection.sent.is_settled() && connection.path.may_end()
         }
         WriteHalf::EndDue(_) => true,
         WriteHalf::Open
@@ -129,6 +142,10 @@ pub(super) fn on_deadline(session: &mut Session, c: ConnectionHandle, now: Insta
             let retiring = matches!(state.write, WriteHalf::Retiring(_));
             if state.is_moved() || retiring && connection.sent.is_settled() {
                 bury(session, c, now);
+            } else if retiring && connection.path.is_left() {
+                // The peer reads all that was sent here: nothing failed.
+                connection.state.on_moved(given_up);
+                failover::requeue(session, c);
             } else if retiring && session.config.failover == Failover::Off {
                 // Stream data is TCP's alone; what else went out here can go again.
                 failover::requeue(session, c);
@@ -159,6 +176,7 @@ pub(super) fn after_loss(session: &mut Session) {
         if let Some(connection) = session.connections.get_mut(c)
             && connection.state.revive()
         {
+            connection.path.on_revived();
             session.events.push(Event::ConnectionKept(c));
         }
     }

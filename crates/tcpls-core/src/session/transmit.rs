@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Session, close, farewell, retire, schedule, signals, state::Lifecycle, stream_change};
+use super::{
+    Session, close, farewell, probe, retire, schedule, signals, state::Lifecycle, stream_change,
+};
 use crate::{
     CloseReason, ConnectionHandle, Limit, OutgoingRecord, Transmit, TransmitState,
     connection::{AckState, Connection, Heard, KeyUpdateAnswer, Ping, Pump, Rank, WriteHalf},
@@ -96,12 +98,14 @@ pub(super) fn wants(session: &Session, c: ConnectionHandle) -> bool {
                 !session.control.is_empty()
                     || session.streams.has_signals()
                     || connection.ping == Ping::Due
+                    || connection.probes.is_due()
                     || wants_key_update(session, connection)
                     || wants_acks(session)
                     || schedule::has_data(session, c, rank)
             }
             Some(rank) => {
                 connection.ping == Ping::Due
+                    || connection.probes.is_due()
                     || rank.is_usable() && schedule::has_data(session, c, rank)
             }
         },
@@ -176,6 +180,7 @@ fn aside(
     out: &mut Transmit,
 ) -> Result<Option<usize>, CloseReason> {
     push_ping(session, c, now)?;
+    probe::push(session, c, now)?;
     if rank.is_usable() {
         schedule::push_streams(session, c, rank, now)?;
     }
@@ -225,6 +230,7 @@ fn push_control(
     }
     signals::push(session, c)?;
     push_ping(session, c, now)?;
+    probe::push(session, c, now)?;
     for id in reset {
         push_last_ack(session, c, id)?;
     }

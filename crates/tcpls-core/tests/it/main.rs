@@ -33,6 +33,7 @@ mod liveness;
 mod misbehaviour;
 mod network;
 mod packing;
+mod path_state;
 mod retiring;
 mod scheduling;
 mod silence;
