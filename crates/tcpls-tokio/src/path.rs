@@ -3,11 +3,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tcpls_core::wire::ConnectionId;
 use tcpls_core::{ConnectionFailure, ConnectionHandle, ConnectionStats, PathStatus, RetireError};
 use tokio::sync::broadcast;
 
+use crate::PathError;
 use crate::io::Addresses;
 use crate::shared::{Departure, Shared, State};
 
@@ -81,8 +83,9 @@ impl Path {
         self.shared.inspect(status).unwrap_or_default()
     }
 
-    /// Says what it is for, from now on and when it is opened again after a failure. The peer is not told
-    /// and decides about what it sends itself.
+    /// Says what it is for, from now on and when it is opened again after a failure. The peer is told when
+    /// both sides agreed on that ([`Features::CONNECTION_STATE`](crate::Features::CONNECTION_STATE)), and
+    /// follows unless its application said something itself; else it decides about what it sends.
     pub fn set_status(&self, status: PathStatus) {
         self.shared.update(|state, _| {
             state.core.set_path_status(self.connection, status);
@@ -92,6 +95,58 @@ impl Path {
                 options.status(status);
             }
         });
+    }
+
+    /// What the peer wants it to be for, as far as it said. Followed here unless
+    /// [`set_status`](Self::set_status) or [`PathOptions`](crate::PathOptions) say something else.
+    pub fn peer_status(&self) -> Option<PathStatus> {
+        let status = |state: &State| state.core.peer_path_status(self.connection);
+        self.shared.inspect(status)
+    }
+
+    /// Where the server sees the client's end of it, at a client and as far as the server said. Where that
+    /// is not the [local address](Self::local_address), there is a translator of addresses on the path.
+    pub fn observed_address(&self) -> Option<SocketAddr> {
+        let address = |state: &State| state.core.observed_address(self.connection);
+        self.shared.inspect(address)
+    }
+
+    /// Asks the peer's session for an answer on this very connection and measures how long that takes:
+    /// TCP's round trip, and the time in the queues and tasks of both sides. With a peer that speaks the
+    /// draft alone the answer, an acknowledgment, may come on another connection. Of several calls at a
+    /// time the last one asks for all.
+    ///
+    /// # Errors
+    /// [`PathError::Lost`] when the connection or the session ends before the answer comes.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it completes, the answer is passed over.
+    pub async fn probe(&self) -> Result<Duration, PathError> {
+        let mut events = self.shared.update(|state, _| {
+            let events = state.path_events();
+            state.core.probe(self.connection);
+            PathEvents::new(events)
+        });
+        let lost = PathError::Lost(ConnectionFailure::SessionEnded);
+        loop {
+            if self.is_closed() {
+                return Err(lost);
+            }
+            match events.recv().await {
+                Some(PathEvent::Probed { id, round_trip }) if id == self.id => {
+                    return Ok(round_trip);
+                }
+                Some(PathEvent::Closed { id, reason }) if id == self.id => {
+                    return Err(reason.map_or(lost, PathError::Lost));
+                }
+                None => return Err(lost),
+                // The answer may be among what was missed.
+                Some(PathEvent::Lagged(_)) => self
+                    .shared
+                    .update(|state, _| state.core.probe(self.connection)),
+                Some(_) => {}
+            }
+        }
     }
 
     /// Ends the connection in order: nothing new goes out on it, and once what it carries is acknowledged
@@ -166,6 +221,20 @@ pub enum PathEvent {
         id: ConnectionId,
         /// `None` at the orderly end of the path or the session.
         reason: Option<ConnectionFailure>,
+    },
+    /// The peer says what a connection is for.
+    PeerStatus {
+        /// Its Connection ID.
+        id: ConnectionId,
+        /// What the peer wants it to be for.
+        status: PathStatus,
+    },
+    /// The peer answered on a connection: see [`Path::probe`].
+    Probed {
+        /// Its Connection ID.
+        id: ConnectionId,
+        /// From question to answer.
+        round_trip: Duration,
     },
     /// The peer advertised an address (draft 5.2.7).
     AddressAdded {

@@ -22,6 +22,8 @@ pub struct PathStats {
     pub state: PathState,
     /// What it is for.
     pub status: PathStatus,
+    /// Where the server sees the client's end of it, at a client and as far as the server said.
+    pub observed_address: Option<SocketAddr>,
     /// Its counters.
     pub counters: ConnectionStats,
     /// What TCP last said about it, where the system tells.
@@ -113,6 +115,7 @@ pub(crate) fn path_stats(state: &State) -> Vec<PathStats> {
                 remote_address: record.addresses.remote,
                 state: path,
                 status: core.path_status(connection).unwrap_or_default(),
+                observed_address: core.observed_address(connection),
                 counters: core.connection_stats(connection)?,
                 info: core.path_info(connection),
                 segments_retransmitted: retransmitted(connection),

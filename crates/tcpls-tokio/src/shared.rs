@@ -5,6 +5,7 @@
 
 mod leaving;
 mod observing;
+mod path_news;
 mod slot;
 mod waiting;
 
@@ -19,7 +20,7 @@ use tcpls_core::crypto::SessionKeys;
 use tcpls_core::wire::ConnectionId;
 use tcpls_core::{
     AddressStanding, ConnectionFailure, ConnectionHandle, ConnectionStart, Event, KeyGenerations,
-    Session as Core,
+    PathStatus, Session as Core,
 };
 use tokio::sync::broadcast;
 
@@ -203,8 +204,13 @@ impl State {
         self.history
             .retain(|connection| core.connection_id(connection).is_some());
         self.history.on_added(handle, socket.addresses);
-        if let Some(options) = &socket.options {
+        if let Some(options) = &socket.options
+            && options.path_status() != PathStatus::Available
+        {
             self.core.set_path_status(handle, options.path_status());
+        }
+        if let Some(remote) = socket.addresses.remote {
+            self.core.handle_remote_address(handle, remote);
         }
         let slot = Box::new(Slot::new(socket, Arc::clone(&writer)));
         self.connections.insert(handle, slot);
@@ -378,14 +384,6 @@ impl State {
                 self.waiting.wake_everybody(wakeups);
                 wakeups.tasks.extend(self.timer.take());
             }
-            Event::ConnectionSuspect(connection) => {
-                self.tell_path(connection, |id| PathEvent::Suspect { id });
-                self.inbox.stir();
-            }
-            Event::ConnectionRecovered(connection) => {
-                self.tell_path(connection, |id| PathEvent::Recovered { id });
-                self.inbox.stir();
-            }
             Event::ConnectionKept(connection) => {
                 if let Some(slot) = self.connections.get_mut(&connection) {
                     slot.departure = Departure::Rejoin;
@@ -406,7 +404,11 @@ impl State {
                 let observation = tcp.map(|tcp| (connection, tcp));
                 wakeups.observations.extend(observation);
             }
-            Event::PingAcked { .. } | Event::UniStreamIncoming => {}
+            Event::PingAcked { .. } | Event::ObservedAddress { .. } | Event::UniStreamIncoming => {}
+            event @ (Event::ConnectionSuspect(_)
+            | Event::ConnectionRecovered(_)
+            | Event::Probed { .. }
+            | Event::PeerPathStatus { .. }) => self.tell_about_path(&event),
         }
     }
 

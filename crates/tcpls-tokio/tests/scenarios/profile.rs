@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::common::{Identity, SERVER_NAME, pattern};
 use tcpls_tokio::{
-    Endpoint, Features, PathOptions, Profile, Session, SessionConfig, TransportConfig,
+    Endpoint, Features, PathError, PathEvent, PathOptions, PathStatus, Profile, Session,
+    SessionConfig, TransportConfig,
 };
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -30,6 +32,58 @@ async fn pair(client: Profile, server: Profile) -> (Session, Session, Endpoint) 
     let accept = async { server.accept().await.unwrap().await.unwrap() };
     let (near, far) = tokio::join!(client.connect(address, SERVER_NAME), accept);
     (near.unwrap(), far, server)
+}
+
+/// What one side says about a connection shows at the other, and a probe takes a round trip there.
+#[tokio::test]
+async fn paths_are_talked_about() {
+    let (near, far, _server) = pair(Profile::Extended, Profile::Extended).await;
+    let mut news = far.path_events();
+    let second = near.open_path(&PathOptions::new()).await.unwrap();
+    assert!(second.probe().await.unwrap() < Duration::from_secs(10));
+    assert_eq!(second.observed_address(), second.local_address());
+    let stats = near.path_stats();
+    let observed = stats.iter().map(|path| path.observed_address);
+    let locals = stats.iter().map(|path| path.local_address);
+    assert!(observed.eq(locals));
+    second.set_status(PathStatus::Backup);
+    let backup = PathEvent::PeerStatus {
+        id: second.id(),
+        status: PathStatus::Backup,
+    };
+    while news.recv().await.unwrap() != backup {}
+    let there = far
+        .paths()
+        .into_iter()
+        .find(|path| path.id() == second.id());
+    let there = there.unwrap();
+    assert_eq!(there.status(), PathStatus::Backup);
+    assert_eq!(there.peer_status(), Some(PathStatus::Backup));
+    there.set_status(PathStatus::Available);
+    assert_eq!(there.status(), PathStatus::Available);
+    second.close();
+    let closed = PathEvent::Closed {
+        id: second.id(),
+        reason: None,
+    };
+    while news.recv().await.unwrap() != closed {}
+    while !second.is_closed() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(matches!(second.probe().await, Err(PathError::Lost(_))));
+    assert_eq!((near.paths().len(), far.paths().len()), (1, 1));
+}
+
+/// With a peer that speaks the draft alone a probe is a Ping, and statuses stay here.
+#[tokio::test]
+async fn a_draft_only_peer_answers_probes() {
+    let (near, far, _server) = pair(Profile::Extended, Profile::DraftOnly).await;
+    let path = near.paths().remove(0);
+    path.set_status(PathStatus::Backup);
+    path.probe().await.unwrap();
+    assert_eq!(path.observed_address(), None);
+    assert_eq!(far.paths()[0].status(), PathStatus::Available);
+    assert_eq!(path.stats().frames_sent.extended, 0);
 }
 
 /// Both sides learn from the handshake what the other one can do; when one of them speaks the draft
