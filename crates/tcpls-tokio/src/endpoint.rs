@@ -274,9 +274,13 @@ impl Target<'_> {
         let end = Instant::now() + config.transport.handshake_timeout;
         let mut race = self.race();
         let connection = race.next().await?;
+        let wanted = config.spare_connections;
+        if wanted > 0 {
+            // They connect while the handshake runs, and wait for tokens.
+            race.start_all();
+        }
         let name = self.name.clone();
         let connected = self.connector.connect_over(name, connection).await?;
-        let wanted = config.spare_connections;
         if let Connected::Session(session) = &connected
             && wanted > 0
         {

@@ -332,7 +332,6 @@ impl Session {
             return;
         };
         let shared = Arc::clone(&self.handle.shared);
-        race.start_all();
         tokio::spawn(tokio::time::timeout_at(end, async move {
             let mut got = 0;
             while got < wanted

@@ -84,6 +84,41 @@ async fn spare_connections_join_as_the_session_begins() {
     }
 }
 
+/// R17, A-22: the other TCP connections are there before the handshake is over, and wait for a token.
+#[tokio::test]
+async fn spare_connections_wait_for_the_token() {
+    let identity = Identity::generate();
+    let server = Endpoint::server(identity.server_config(), LOOPBACK).unwrap();
+    let address = server.local_addr().unwrap();
+    let proxies = [Proxy::to(address).await, Proxy::to(address).await];
+    let addresses = proxies.each_ref().map(Proxy::address);
+    let mut config = identity.client_config();
+    config.spare_connections(1);
+    let client = Endpoint::client(config);
+    let connecting = tokio::spawn({
+        let client = client.clone();
+        async move { client.connect(&addresses[..], SERVER_NAME).await }
+    });
+    // Its hello is not answered yet.
+    let incoming = server.accept().await.unwrap();
+    while proxies[1].connections() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(proxies[0].connections(), 1);
+    let far = incoming.await.unwrap();
+    let near = connecting.await.unwrap().unwrap();
+    while near.paths().len() < 2 || far.paths().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let remotes: Vec<_> = near
+        .paths()
+        .iter()
+        .map(tcpls_tokio::Path::remote_address)
+        .collect();
+    assert_eq!(remotes, addresses.map(Some));
+    assert_eq!(proxies.each_ref().map(Proxy::connections), [1, 1]);
+}
+
 /// R17: a client gets as many spare connections as it wants, and those that come about beside these are
 /// closed: each costs the server nothing but a TCP connection.
 #[tokio::test]
