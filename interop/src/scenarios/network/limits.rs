@@ -14,7 +14,7 @@ pub(super) const LINE_ROUND_TRIP: [Limit; 2] = [
 pub(super) const LINE_SHARE: f64 = 0.92;
 
 /// A session with a server of two families, in ms: two round trips and the arithmetic of a handshake.
-pub(super) const ESTABLISHMENT: Limit = Limit::at_most(200.0, Rigour::Enforced);
+pub(super) const ESTABLISHMENT: Limit = Limit::at_most(200.0, Rigour::Watched);
 
 /// The same when the preferred family is a hole: 250 ms more.
 pub(super) const ESTABLISHMENT_FALLBACK: Limit = Limit::at_most(450.0, Rigour::Enforced);
