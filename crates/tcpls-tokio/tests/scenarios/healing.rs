@@ -232,7 +232,9 @@ async fn a_session_moves_to_another_path_and_back() {
     let paths = near.path_stats();
     let ended = PathState::Ended { reason: None };
     let states: Vec<_> = paths.iter().map(|path| path.state).collect();
-    assert_eq!(states, [ended, ended, PathState::Open]);
+    assert_eq!(states[..2], [ended, ended]);
+    // Or silent for a moment, where the machine is busy.
+    assert!(states.len() == 3 && states[2] != ended, "{states:?}");
     assert_eq!(paths[2].remote_address, Some(home.proxy.address()));
 }
 
@@ -429,7 +431,15 @@ async fn an_aborted_path_is_reset_and_comes_back() {
     for path in far.paths() {
         path.abort();
     }
-    assert_eq!(closed(&mut events).await.1, reset);
-    assert!(established(&mut events).await > second.id().as_u32());
+    // Where the machine is busy, silence may have brought one more.
+    let second = second.id().as_u32();
+    let end = loop {
+        let (id, reason) = closed(&mut events).await;
+        if id == second {
+            break reason;
+        }
+    };
+    assert_eq!(end, reset);
+    assert!(established(&mut events).await > second);
     transfer(near, far, pattern(3, 100_000)).await;
 }
