@@ -38,7 +38,7 @@ pub(super) fn begin(session: &mut Session, c: ConnectionHandle, failure: Connect
         session.streams.on_lost(range);
     }
     for frame in control {
-        session.control.push(frame);
+        failover::push_again(session, frame);
     }
     for signal in signals {
         session.streams.on_signal_lost(signal);

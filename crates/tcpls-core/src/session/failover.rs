@@ -129,12 +129,33 @@ pub(super) fn requeue(session: &mut Session, c: ConnectionHandle) {
     let Some(connection) = session.connections.get(c) else {
         return;
     };
-    for frame in connection.sent.unacked() {
+    let unacked: Vec<_> = connection.sent.unacked().collect();
+    for frame in unacked {
         match frame {
             SentFrame::Stream(range) => session.streams.on_lost(range),
             SentFrame::Signal(signal) => session.streams.on_signal_lost(signal),
-            SentFrame::Control(frame) => session.control.push(frame),
+            SentFrame::Control(frame) => push_again(session, frame),
             SentFrame::Ping => {}
         }
+    }
+}
+
+/// Queues a frame of the session again that went out on a connection that failed, unless it is about a
+/// connection which is over for so long that it was forgotten: a peer that acknowledges nothing would
+/// otherwise get more of them with each connection that it loses.
+pub(super) fn push_again(session: &mut Session, frame: ControlFrame) {
+    let connection = match frame {
+        ControlFrame::ConnectionReset(id)
+        | ControlFrame::ConnectionClose(id)
+        | ControlFrame::ConnectionPriority(id, _)
+        | ControlFrame::ObservedAddress(id, _) => Some(id),
+        ControlFrame::NewToken(_)
+        | ControlFrame::RetireToken(_)
+        | ControlFrame::TokenRequest
+        | ControlFrame::NewAddress(_)
+        | ControlFrame::RemoveAddress(_) => None,
+    };
+    if !connection.is_some_and(|id| session.connections.was_forgotten(id)) {
+        session.control.push(frame);
     }
 }

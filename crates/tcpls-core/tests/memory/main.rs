@@ -12,6 +12,7 @@
 )]
 
 mod control;
+mod extended;
 mod received;
 mod sent;
 mod victim;

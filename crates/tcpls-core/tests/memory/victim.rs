@@ -39,7 +39,16 @@ struct Input {
 
 impl Victim {
     pub fn new(role: Role, config: SessionConfig) -> Self {
-        let solo = Solo::new(role, config);
+        Self::of(Solo::new(role, config))
+    }
+
+    /// One whose peer knows what is beyond the draft.
+    pub fn extended(role: Role, config: SessionConfig) -> Self {
+        let peer = config.params();
+        Self::of(Solo::with_params(role, config, peer))
+    }
+
+    fn of(solo: Solo) -> Self {
         let mut victim = Self {
             connections: BTreeMap::new(),
             solo,
