@@ -103,11 +103,18 @@ impl Writer {
             return;
         };
         let mut cx = Context::from_waker(&task);
-        if half
-            .poll_drive(shared, &mut cx, BORROWED_BATCHES)
-            .is_ready()
-        {
-            // Ended or failed: its task has the last word.
+        let is_news = !matches!(half.stage, Stage::Ended(_));
+        let driven = half.poll_drive(shared, &mut cx, BORROWED_BATCHES);
+        let connection = half.connection;
+        drop(half);
+        if let Poll::Ready(end) = driven {
+            if let Err(failure) = end
+                && is_news
+            {
+                // The system tells it once: whoever reads next only finds an end of file.
+                shared.write_failed(connection, failure);
+            }
+            // Its task has the last word.
             task.wake();
         }
     }
