@@ -16,11 +16,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
+use tcpls_core::wire::Features;
 use tcpls_core::{AddressStanding, ConnectionHandle};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use attempt::{Outcome, attempt, is_final};
+use budget::Identifiers;
 pub(crate) use inbox::{Inbox, News};
 use plan::{Origin, PlaceId, Plan};
 pub use policy::{AdvertisedAddresses, FollowPaths};
@@ -45,11 +47,20 @@ pub(crate) struct Follower {
 impl Follower {
     /// Starts following. The state tells it what happens from now on.
     pub(crate) fn start(shared: &Arc<Shared>, joiner: &Arc<Joiner>, primary: Option<SocketAddr>) {
-        shared.update(|state, _| state.inbox.open());
+        let features = shared.update(|state, _| {
+            state.inbox.open();
+            state.core.features()
+        });
+        let identifiers = if features.contains(Features::TOKENS) {
+            Identifiers::Many
+        } else {
+            Identifiers::Few
+        };
+        let now = clock::now();
         let follower = Self {
             shared: Arc::clone(shared),
             joiner: Arc::clone(joiner),
-            plan: Plan::new(clock::now()),
+            plan: Plan::new(now).with(identifiers, now),
             attempts: JoinSet::new(),
             running: BTreeMap::new(),
             primary,

@@ -41,6 +41,7 @@ mod incoming;
 mod interfaces;
 mod io;
 mod join;
+mod key_update;
 mod migrate;
 mod orphans;
 mod path;
@@ -57,6 +58,7 @@ mod session;
 mod shared;
 mod tcp;
 mod token_table;
+mod tokens;
 
 #[cfg(feature = "aws-lc")]
 use std::sync::Arc;
@@ -86,7 +88,8 @@ pub use tcpls_core::wire::hello::join::JoinFailure;
 pub use tcpls_core::wire::{AddressId, ConnectionId, Features, SessionParams, StreamId};
 pub use tcpls_core::{
     AddressError, CloseCode, ConnectionFailure, ConnectionStats, Failover, PathInfo, PathStatus,
-    Profile, SessionClose, SessionConfig, SessionStats, StreamStats, TransportCode, scheduler,
+    Profile, SessionClose, SessionConfig, SessionStats, StreamStats, TokenError, TransportCode,
+    scheduler,
 };
 
 /// The provider to build rustls configurations on: aws-lc-rs, carrying the TCPLS extensions.

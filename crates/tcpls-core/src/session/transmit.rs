@@ -107,6 +107,7 @@ pub(super) fn wants(session: &Session, c: ConnectionHandle) -> bool {
                 connection.ping == Ping::Due
                     || connection.probes.is_due()
                     || rank.is_usable() && schedule::has_data(session, c, rank)
+                    || wants_key_update_aside(session, c, rank)
             }
         },
     }
@@ -179,6 +180,9 @@ fn aside(
     now: Instant,
     out: &mut Transmit,
 ) -> Result<Option<usize>, CloseReason> {
+    if wants_key_update_aside(session, c, rank) {
+        return Ok(Some(key_update(session, c, out)));
+    }
     push_ping(session, c, now)?;
     probe::push(session, c, now)?;
     if rank.is_usable() {
@@ -344,6 +348,15 @@ fn last_record(
 fn wants_key_update(session: &Session, connection: &Connection) -> bool {
     connection.key_update.answer == KeyUpdateAnswer::Due
         || connection.key_update.sent < session.keys.sending()
+}
+
+/// The same for one that is not of the best rank: it keeps up when it has something to send, and answers.
+fn wants_key_update_aside(session: &Session, c: ConnectionHandle, rank: Rank) -> bool {
+    rank.is_usable()
+        && session.connections.get(c).is_some_and(|connection| {
+            let asked = connection.key_update.answer == KeyUpdateAnswer::Due;
+            asked || wants_key_update(session, connection) && schedule::has_data(session, c, rank)
+        })
 }
 
 /// the record after which this connection has the key of the next generation.

@@ -41,8 +41,10 @@ pub struct Host {
 #[derive(Debug)]
 struct Socket {
     handle: ConnectionHandle,
-    sealer: RecordSealer,
-    opener: RecordOpener,
+    /// Until everything is written.
+    sealer: Option<RecordSealer>,
+    /// Until everything is read.
+    opener: Option<RecordOpener>,
     nonces: NonceSequence,
     read: BytesMut,
     write: WriteBuffer,
@@ -136,8 +138,8 @@ impl Host {
         self.sockets.push(Socket {
             handle,
             nonces: NonceSequence::of(&sealer),
-            sealer,
-            opener,
+            sealer: Some(sealer),
+            opener: Some(opener),
             read: BytesMut::new(),
             write: WriteBuffer::new(),
             reading: Reading::Open,
@@ -216,8 +218,12 @@ impl Host {
                 self.tokens_wanted += count;
             } else if let Event::KeysOutdated(before) = event {
                 for socket in &self.sockets {
-                    socket.sealer.keys().forget_before(before.sent);
-                    socket.opener.keys().forget_before(before.received);
+                    if let Some(sealer) = &socket.sealer {
+                        sealer.keys().forget_before(before.sent);
+                    }
+                    if let Some(opener) = &socket.opener {
+                        opener.keys().forget_before(before.received);
+                    }
                 }
             } else if let Event::PathInfoWanted(connection) = event {
                 self.observations_wanted.insert(connection);
@@ -269,12 +275,13 @@ impl Socket {
         let bytes = incoming.read(most, now);
         let end = incoming.end(now);
         self.read.extend_from_slice(&bytes);
-        loop {
-            match self.opener.open_next(&mut self.read) {
+        while let Some(opener) = &mut self.opener {
+            match opener.open_next(&mut self.read) {
                 Ok(Some(record)) => session.handle_record(self.handle, record, now),
                 Ok(None) => break,
                 Err(error) => {
                     self.reading = Reading::Ended;
+                    self.opener = None;
                     session.handle_open_error(self.handle, error, now);
                     return true;
                 }
@@ -283,19 +290,25 @@ impl Socket {
         match end {
             PipeEnd::Open => return !bytes.is_empty(),
             PipeEnd::Fin(_) => session.handle_eof(self.handle, now),
-            PipeEnd::Reset => session.handle_failure(self.handle, ConnectionFailure::Reset, now),
+            PipeEnd::Reset => {
+                session.handle_failure(self.handle, ConnectionFailure::Reset, now);
+                // Nothing that waits for the socket goes out any more.
+                self.write = WriteBuffer::new();
+                self.writing = Writing::Ended;
+                self.sealer = None;
+            }
         }
         self.reading = Reading::Ended;
+        self.opener = None;
         true
     }
 
     fn seal(&mut self, transmit: &Transmit, nonces: &mut Nonces, role: crate::wire::Role) {
         for record in &transmit.records {
-            nonces.note(role, &self.sealer, &mut self.nonces);
-            let sealed = self
-                .sealer
-                .seal(&record.plaintext(&transmit.tails), &mut self.write);
-            assert_eq!(sealed, Ok(record.sequence), "sealed out of order");
+            let sealer = self.sealer.as_mut().expect("a record after the end");
+            nonces.note(role, sealer, &mut self.nonces);
+            let result = sealer.seal(&record.plaintext(&transmit.tails), &mut self.write);
+            assert_eq!(result, Ok(record.sequence), "sealed out of order");
         }
     }
 
@@ -306,6 +319,7 @@ impl Socket {
         if self.write.is_empty() && self.writing == Writing::LastWords {
             outgoing.shutdown(now);
             self.writing = Writing::Ended;
+            self.sealer = None;
             return true;
         }
         written > 0

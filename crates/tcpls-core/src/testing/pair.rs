@@ -289,6 +289,14 @@ impl Pair {
         self.pipe(index, role).corrupt()
     }
 
+    /// The keys that this side seals with, all generations.
+    pub fn sealing_keys(&self, role: Role) -> &DirectionKeys {
+        match role {
+            Role::Client => &self.keys.client,
+            Role::Server => &self.keys.server,
+        }
+    }
+
     /// The host of this side.
     pub fn host(&mut self, role: Role) -> &mut Host {
         match role {

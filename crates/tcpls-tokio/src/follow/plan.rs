@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tcpls_core::ConnectionHandle;
 
-use super::budget::Budget;
+use super::budget::{Budget, Identifiers};
 use super::policy::AdvertisedAddresses;
 use crate::path_options::PathOptions;
 
@@ -140,7 +140,7 @@ impl Plan {
         Self {
             places: Vec::new(),
             next_id: 0,
-            budget: Budget::new(now),
+            budget: Budget::new(Identifiers::Few, now),
             cut_off: None,
             connected: Vec::new(),
             closing: Closing::No,
@@ -152,6 +152,14 @@ impl Plan {
         self.closing = Closing::Yes;
         self.places
             .retain(|place| matches!(place.origin, Origin::Lost(..) | Origin::Suspect(..)));
+    }
+
+    /// The same for a session that has so many identifiers.
+    pub(crate) fn with(self, identifiers: Identifiers, now: Instant) -> Self {
+        Self {
+            budget: Budget::new(identifiers, now),
+            ..self
+        }
     }
 
     /// Says how many connections are usable. Without any, pauses are over, but for those after joins that

@@ -1,6 +1,8 @@
 //! Tokens, and the connections of a session one after the other.
 
-use tcpls_tokio::{PathError, Profile, SessionConfig, TransportConfig};
+use std::time::Duration;
+
+use tcpls_tokio::{PathError, Profile, Session, SessionConfig, TokenError, TransportConfig};
 
 use crate::common::pattern;
 use crate::joins::Peers;
@@ -47,4 +49,49 @@ async fn a_session_takes_hundreds_of_connections() {
     }
     let data = pattern(2, 100_000);
     transfer(&peers.server, &peers.client, data).await;
+}
+
+/// A client asks for tokens and gets them; with a server that speaks the draft alone it is told that it cannot.
+#[tokio::test]
+async fn a_client_asks_for_tokens() {
+    let peers = Peers::new(TransportConfig::default()).await;
+    peers.client.request_tokens(20).unwrap();
+    while peers.client.stats().unused_tokens < 20 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(peers.server.request_tokens(1), Err(TokenError::NotClient));
+    let draft = Peers::new(draft_only()).await;
+    let unsupported = Err(TokenError::UnsupportedByPeer);
+    assert_eq!(draft.client.request_tokens(20), unsupported);
+}
+
+/// The lowest and the highest key generation that this side's live connections send at.
+fn generations(session: &Session) -> Option<(u32, u32)> {
+    let paths = session.paths();
+    let generations = || paths.iter().map(|path| path.stats().send_generation);
+    Some((generations().min()?, generations().max()?))
+}
+
+/// keys are replaced at will on every path and at both ends, and those that join afterwards have the
+/// same ones, with the profile and without.
+#[tokio::test]
+async fn keys_are_replaced_at_will() {
+    for transport in [TransportConfig::default(), draft_only()] {
+        let peers = Peers::new(transport).await;
+        peers.join().await.unwrap();
+        for expected in 1..=20 {
+            peers.client.force_key_update();
+            for session in [&peers.client, &peers.server] {
+                while generations(session) != Some((expected, expected)) {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+        }
+        peers.join().await.unwrap();
+        transfer(&peers.client, &peers.server, pattern(3, 1 << 20)).await;
+        transfer(&peers.server, &peers.client, pattern(4, 1 << 20)).await;
+        for session in [&peers.client, &peers.server] {
+            assert_eq!((session.paths().len(), session.close_reason()), (3, None));
+        }
+    }
 }
