@@ -93,20 +93,35 @@ pub enum ReadToEndError {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoppedError {
-    /// The peer wants no more of the stream, and said so with this code.
-    #[error("the peer stopped the stream with code {0}")]
-    Stopped(u32),
+    /// The stream was reset here.
+    #[error("the stream was reset")]
+    ClosedStream,
     /// The session ended first.
     #[error("the session ended before the stream was acknowledged: {0}")]
     SessionLost(SessionError),
 }
 
-impl From<WriteError> for StoppedError {
-    fn from(error: WriteError) -> Self {
+/// Why a stream was not reset. It goes on as it was.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResetError {
+    /// The peer speaks the draft alone, which has no frame for it; finishing the stream instead would
+    /// pass a part off as the whole (reading A-34).
+    #[error("the peer has no way to learn of a reset")]
+    UnsupportedByPeer,
+    /// There is nothing left to break off: the peer has all of it, it was reset before, or the session
+    /// is over.
+    #[error("the stream is over")]
+    ClosedStream,
+}
+
+impl From<tcpls_core::ResetError> for ResetError {
+    fn from(error: tcpls_core::ResetError) -> Self {
         match error {
-            WriteError::SessionLost(reason) => Self::SessionLost(reason),
-            WriteError::Stopped(code) => Self::Stopped(code),
-            WriteError::ClosedStream => Self::SessionLost(SessionError::LocalClose),
+            tcpls_core::ResetError::UnsupportedByPeer => Self::UnsupportedByPeer,
+            tcpls_core::ResetError::Over | tcpls_core::ResetError::UnknownStream => {
+                Self::ClosedStream
+            }
         }
     }
 }

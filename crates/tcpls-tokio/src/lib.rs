@@ -43,6 +43,7 @@ mod io;
 mod join;
 mod key_update;
 mod migrate;
+mod opening;
 mod orphans;
 mod path;
 mod path_options;
@@ -70,7 +71,7 @@ pub use connector::{Connected, Connector};
 pub use endpoint::Endpoint;
 pub use error::{
     ClosedStream, ConnectError, ExportError, InvalidConfig, IoError, OpenError, PathError,
-    ReadError, ReadToEndError, SessionError, StoppedError, WriteError,
+    ReadError, ReadToEndError, ResetError, SessionError, StoppedError, WriteError,
 };
 pub use follow::{AdvertisedAddresses, FollowPaths};
 pub use incoming::Incoming;

@@ -90,11 +90,14 @@ impl RecvStream {
         Ok(all)
     }
 
-    /// Gives up reading: what still comes is discarded.
+    /// Gives up reading: what still comes is discarded, and the peer is asked to send no more, with
+    /// `code` for its application. Reading fails from now on; calling it again changes nothing.
     ///
-    /// A draft-only peer is not told, because the draft has no frame for it.
-    pub fn stop(self) {
-        drop(self);
+    /// A peer that speaks the draft alone is not told, because the draft has no frame for it. Dropping
+    /// the stream does the same with code 0.
+    pub fn stop(&mut self, code: u32) {
+        let stop = |state: &mut State| state.core.recv(self.id).stop_sending(code);
+        self.handle.shared.update(|state, _| stop(state));
     }
 
     /// Copies what is there into `buffer`; 0 at the end of the stream.

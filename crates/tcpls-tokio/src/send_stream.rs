@@ -12,7 +12,7 @@ use tcpls_core::{StreamPaths, StreamStats};
 use tokio::io::AsyncWrite;
 
 use crate::block::{self, BLOCK, RECORD_DATA};
-use crate::error::{ClosedStream, StoppedError, WriteError};
+use crate::error::{ClosedStream, ResetError, StoppedError, WriteError};
 use crate::path::Path;
 use crate::session::Handle;
 use crate::shared::{Interest, State};
@@ -132,6 +132,19 @@ impl SendStream {
         self.end().map_err(|_| ClosedStream)
     }
 
+    /// Breaks the stream off: what the peer does not have is not sent any more, and its application gets
+    /// `code`, which is the application's own. A finished stream can be broken off too, until the peer has
+    /// all of it.
+    ///
+    /// # Errors
+    /// [`ResetError::UnsupportedByPeer`] when the peer speaks the draft alone, and
+    /// [`ResetError::ClosedStream`] when there is nothing left to break off; nothing changed then.
+    pub fn reset(&mut self, code: u32) -> Result<(), ResetError> {
+        let reset = |state: &mut State| state.core.send(self.id).reset(code);
+        self.handle.shared.update(|state, _| reset(state))?;
+        Ok(())
+    }
+
     /// Keeps what is sent from now on to these paths of the session; with none, the default, it may take any.
     ///
     /// Streams on paths of their own do not wait for what the other's loses (draft 4.1). It is a wish:
@@ -149,13 +162,13 @@ impl SendStream {
         set.map_err(|_| ClosedStream)
     }
 
-    /// Waits until the peer has acknowledged the finished stream.
+    /// Waits until the peer has acknowledged the finished stream, or wants no more of it.
     ///
-    /// `Ok(None)` when everything up to the end was acknowledged. `Some` will carry the peer's
-    /// code where stopping a stream was negotiated.
+    /// `Ok(None)` when everything up to the end was acknowledged, and `Some` with the peer's code when
+    /// it stopped the stream, which a peer that speaks the draft alone cannot.
     ///
     /// # Errors
-    /// [`StoppedError`] when the session ends first.
+    /// [`StoppedError`] when the session ends first, or the stream was reset here.
     ///
     /// # Cancel safety
     /// Cancel safe.
@@ -163,11 +176,7 @@ impl SendStream {
         poll_fn(|cx| {
             self.handle
                 .shared
-                .update(|state, _| match state.core.send(self.id).poll_acked() {
-                    Ok(true) => Poll::Ready(Ok(None)),
-                    Ok(false) => state.waiting.for_stream(self.id, Interest::Acked, cx),
-                    Err(error) => Poll::Ready(Err(state.write_error(error).into())),
-                })
+                .update(|state, _| self.poll_stopped(state, cx))
         })
         .await
     }
@@ -178,6 +187,26 @@ impl SendStream {
             .shared
             .inspect(|state| state.core.stream_stats(self.id))
             .unwrap_or_default()
+    }
+
+    fn poll_stopped(
+        &self,
+        state: &mut State,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Option<u32>, StoppedError>> {
+        let mut send = state.core.send(self.id);
+        if let Some(code) = send.poll_stopped() {
+            return Poll::Ready(Ok(Some(code)));
+        }
+        match send.poll_acked() {
+            Ok(true) => Poll::Ready(Ok(None)),
+            Ok(false) => state.waiting.for_stream(self.id, Interest::Acked, cx),
+            Err(error) => Poll::Ready(match state.write_error(error) {
+                WriteError::Stopped(code) => Ok(Some(code)),
+                WriteError::ClosedStream => Err(StoppedError::ClosedStream),
+                WriteError::SessionLost(reason) => Err(StoppedError::SessionLost(reason)),
+            }),
+        }
     }
 
     fn end(&mut self) -> Result<(), WriteError> {

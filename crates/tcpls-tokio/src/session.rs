@@ -8,11 +8,11 @@ use std::task::Poll;
 
 use rustls_pki_types::CertificateDer;
 use tcpls_core::crypto::{Exporter, HandshakeInfo};
-use tcpls_core::wire::{AddressId, StreamId};
+use tcpls_core::wire::AddressId;
 use tcpls_core::{AddressError, AddressStanding, ConnectionFailure, ConnectionStats, SessionStats};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::error::{ExportError, OpenError, PathError, SessionError};
+use crate::error::{ExportError, PathError, SessionError};
 use crate::follow::News;
 use crate::io::{Addresses, Transport};
 use crate::join::Joiner;
@@ -21,8 +21,6 @@ use crate::path::{Path, PathEvents};
 use crate::path_options::PathOptions;
 use crate::path_stats::{PathStats, path_stats};
 use crate::race::Race;
-use crate::recv_stream::RecvStream;
-use crate::send_stream::SendStream;
 use crate::shared::{Shared, State, Wait};
 
 /// A TCPLS session: many independent streams over one or several TCP connections.
@@ -31,7 +29,7 @@ use crate::shared::{Shared, State, Wait};
 /// are dropped, the session closes as with [`close`](Self::close).
 #[derive(Clone)]
 pub struct Session {
-    handle: Arc<Handle>,
+    pub(crate) handle: Arc<Handle>,
 }
 
 impl Session {
@@ -39,56 +37,6 @@ impl Session {
         Self {
             handle: Arc::new(handle),
         }
-    }
-
-    /// Opens a stream that carries bytes both ways, and tells the peer at once.
-    ///
-    /// Waits while as many own streams are open as the peer or the configuration allows.
-    ///
-    /// # Errors
-    /// [`OpenError::SessionLost`] when the session is over or closing, and
-    /// [`OpenError::StreamLimit`] when streams that were dropped unfinished fill the limit, so that
-    /// waiting would be for ever (reading A-34).
-    ///
-    /// # Cancel safety
-    /// Cancel safe: dropped before it completes, no stream was opened.
-    pub async fn open_bi(&self) -> Result<(SendStream, RecvStream), OpenError> {
-        let id = poll_fn(|cx| {
-            self.handle
-                .shared
-                .update(|state, _| match state.core.open_bi() {
-                    Ok(id) => Poll::Ready(Ok(id)),
-                    Err(tcpls_core::OpenError::Blocked) => {
-                        state.waiting.for_session(Wait::Open, cx)
-                    }
-                    Err(error) => Poll::Ready(Err(OpenError::from(error))),
-                })
-        })
-        .await?;
-        Ok(self.halves(id))
-    }
-
-    /// Takes the next stream that the peer opened, in the order in which it opened them.
-    ///
-    /// # Errors
-    /// [`SessionError`] when the session is over and every stream opened before was taken.
-    ///
-    /// # Cancel safety
-    /// Cancel safe: dropped before it completes, no stream was taken.
-    pub async fn accept_bi(&self) -> Result<(SendStream, RecvStream), SessionError> {
-        let id = poll_fn(|cx| {
-            self.handle.shared.update(|state, _| {
-                if let Some(id) = state.core.accept_bi() {
-                    return Poll::Ready(Ok(id));
-                }
-                match state.ended() {
-                    Some(error) => Poll::Ready(Err(*error)),
-                    None => state.waiting.for_session(Wait::Accept, cx),
-                }
-            })
-        })
-        .await?;
-        Ok(self.halves(id))
     }
 
     /// Opens another TCP connection as `options` say, and joins it to the session. From then on the
@@ -358,13 +306,6 @@ impl Session {
 
     fn joiner(&self) -> Result<&Joiner, PathError> {
         self.handle.joiner.as_deref().ok_or(PathError::NotClient)
-    }
-
-    fn halves(&self, id: StreamId) -> (SendStream, RecvStream) {
-        (
-            SendStream::new(Arc::clone(&self.handle), id),
-            RecvStream::new(Arc::clone(&self.handle), id),
-        )
     }
 }
 

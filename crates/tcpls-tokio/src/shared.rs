@@ -340,6 +340,7 @@ impl State {
     fn on_event(&mut self, event: Event, wakeups: &mut Wakeups, now: Instant) {
         match event {
             Event::StreamIncoming => self.waiting.wake(Wait::Accept, wakeups),
+            Event::UniStreamIncoming => self.waiting.wake(Wait::AcceptUni, wakeups),
             Event::StreamsAvailable => self.waiting.wake(Wait::Open, wakeups),
             Event::Readable(id) => self.waiting.wake_stream(id, Interest::Read, wakeups),
             Event::Writable(id) => self.waiting.wake_stream(id, Interest::Write, wakeups),
@@ -404,7 +405,7 @@ impl State {
                 let observation = tcp.map(|tcp| (connection, tcp));
                 wakeups.observations.extend(observation);
             }
-            Event::PingAcked { .. } | Event::ObservedAddress { .. } | Event::UniStreamIncoming => {}
+            Event::PingAcked { .. } | Event::ObservedAddress { .. } => {}
             event @ (Event::ConnectionSuspect(_)
             | Event::ConnectionRecovered(_)
             | Event::Probed { .. }

@@ -117,8 +117,8 @@ async fn download(mut recv: RecvStream) -> Result<(), Failure> {
 async fn refuse_streams(session: Session) -> SessionError {
     loop {
         match session.accept_bi().await {
-            Ok((mut send, recv)) => {
-                recv.stop();
+            Ok((mut send, mut recv)) => {
+                recv.stop(0);
                 // The session may have ended in between.
                 let _finished = send.finish();
             }

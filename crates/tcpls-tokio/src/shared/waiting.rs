@@ -17,6 +17,8 @@ pub(crate) struct Waiting {
     /// Tasks that wait for a stream half; a half has one at most, because its methods borrow it.
     streams: BTreeMap<StreamId, StreamWakers>,
     accepting: Vec<Waker>,
+    /// For streams on which only the peer sends.
+    accepting_uni: Vec<Waker>,
     opening: Vec<Waker>,
     closing: Vec<Waker>,
     /// Who waits for a token, or for a connection to be established.
@@ -74,7 +76,7 @@ impl Waiting {
 
     /// Has everybody woken: the session is over.
     pub(super) fn wake_everybody(&mut self, wakeups: &mut Wakeups) {
-        for wait in [Wait::Accept, Wait::Open, Wait::Closed, Wait::Join] {
+        for wait in Wait::ALL {
             self.wake(wait, wakeups);
         }
         for wakers in std::mem::take(&mut self.streams).into_values() {
@@ -88,6 +90,7 @@ impl Waiting {
     fn list(&mut self, wait: Wait) -> &mut Vec<Waker> {
         match wait {
             Wait::Accept => &mut self.accepting,
+            Wait::AcceptUni => &mut self.accepting_uni,
             Wait::Open => &mut self.opening,
             Wait::Closed => &mut self.closing,
             Wait::Join => &mut self.joining,
@@ -108,9 +111,20 @@ pub(crate) enum Interest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
     Accept,
+    AcceptUni,
     Open,
     Closed,
     Join,
+}
+
+impl Wait {
+    const ALL: [Self; 5] = [
+        Self::Accept,
+        Self::AcceptUni,
+        Self::Open,
+        Self::Closed,
+        Self::Join,
+    ];
 }
 
 #[derive(Default)]

@@ -9,6 +9,7 @@
 )]
 
 mod addresses;
+mod breaking;
 mod cancel_safety;
 mod common;
 mod crowds;

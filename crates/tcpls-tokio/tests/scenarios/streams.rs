@@ -209,8 +209,8 @@ async fn streams_that_are_dropped_are_reset() {
 async fn a_dropped_reader_does_not_hold_up_the_session() {
     let (client, server) = pair_with(draft_only(256)).await;
     let (mut send, _recv) = client.open_bi().await.unwrap();
-    let (far_send, far_recv) = server.accept_bi().await.unwrap();
-    far_recv.stop();
+    let (far_send, mut far_recv) = server.accept_bi().await.unwrap();
+    far_recv.stop(0);
     let megabyte = vec![1; 1 << 20];
     for _ in 0..20 {
         send.write_all(&megabyte).await.unwrap();

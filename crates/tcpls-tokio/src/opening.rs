@@ -1,0 +1,112 @@
+//! Streams of a session: opened here, or taken when the peer opened them.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tcpls_core::wire::StreamId;
+
+use crate::error::{OpenError, SessionError};
+use crate::recv_stream::RecvStream;
+use crate::send_stream::SendStream;
+use crate::session::Session;
+use crate::shared::{State, Wait};
+
+impl Session {
+    /// Opens a stream that carries bytes both ways, and tells the peer at once.
+    ///
+    /// Waits while as many own streams are open as the peer or the configuration allows.
+    ///
+    /// # Errors
+    /// [`OpenError::SessionLost`] when the session is over or closing, and
+    /// [`OpenError::StreamLimit`] when streams that were dropped unfinished fill the limit, so that
+    /// waiting would be for ever (reading A-34).
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it completes, no stream was opened.
+    pub async fn open_bi(&self) -> Result<(SendStream, RecvStream), OpenError> {
+        let id = poll_fn(|cx| self.poll_open(cx, tcpls_core::Session::open_bi)).await?;
+        Ok((self.send_half(id), self.recv_half(id)))
+    }
+
+    /// Opens a stream that carries bytes to the peer only (`spec/extensions.md` 6.12).
+    ///
+    /// Waits as [`open_bi`](Self::open_bi) does.
+    ///
+    /// # Errors
+    /// [`OpenError::UnsupportedByPeer`] when both sides did not agree on such streams, which
+    /// [`features`](Self::features) tells in advance; otherwise as [`open_bi`](Self::open_bi).
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it completes, no stream was opened.
+    pub async fn open_uni(&self) -> Result<SendStream, OpenError> {
+        let id = poll_fn(|cx| self.poll_open(cx, tcpls_core::Session::open_uni)).await?;
+        Ok(self.send_half(id))
+    }
+
+    /// Takes the next stream with two directions that the peer opened, in the order in which it opened
+    /// them.
+    ///
+    /// # Errors
+    /// [`SessionError`] when the session is over and every stream opened before was taken.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it completes, no stream was taken.
+    pub async fn accept_bi(&self) -> Result<(SendStream, RecvStream), SessionError> {
+        let accept = tcpls_core::Session::accept_bi;
+        let id = poll_fn(|cx| self.poll_accept(cx, Wait::Accept, accept)).await?;
+        Ok((self.send_half(id), self.recv_half(id)))
+    }
+
+    /// Takes the next stream on which only the peer sends. There is never one when both sides did not
+    /// agree on such streams: then it waits for the end of the session.
+    ///
+    /// # Errors
+    /// As [`accept_bi`](Self::accept_bi).
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it completes, no stream was taken.
+    pub async fn accept_uni(&self) -> Result<RecvStream, SessionError> {
+        let accept = tcpls_core::Session::accept_uni;
+        let id = poll_fn(|cx| self.poll_accept(cx, Wait::AcceptUni, accept)).await?;
+        Ok(self.recv_half(id))
+    }
+
+    fn poll_open(
+        &self,
+        cx: &Context<'_>,
+        open: fn(&mut tcpls_core::Session) -> Result<StreamId, tcpls_core::OpenError>,
+    ) -> Poll<Result<StreamId, OpenError>> {
+        let open = |state: &mut State| match open(&mut state.core) {
+            Ok(id) => Poll::Ready(Ok(id)),
+            Err(tcpls_core::OpenError::Blocked) => state.waiting.for_session(Wait::Open, cx),
+            Err(error) => Poll::Ready(Err(OpenError::from(error))),
+        };
+        self.shared().update(|state, _| open(state))
+    }
+
+    fn poll_accept(
+        &self,
+        cx: &Context<'_>,
+        wait: Wait,
+        accept: fn(&mut tcpls_core::Session) -> Option<StreamId>,
+    ) -> Poll<Result<StreamId, SessionError>> {
+        self.shared().update(|state, _| {
+            if let Some(id) = accept(&mut state.core) {
+                return Poll::Ready(Ok(id));
+            }
+            match state.ended() {
+                Some(error) => Poll::Ready(Err(*error)),
+                None => state.waiting.for_session(wait, cx),
+            }
+        })
+    }
+
+    fn send_half(&self, id: StreamId) -> SendStream {
+        SendStream::new(Arc::clone(&self.handle), id)
+    }
+
+    fn recv_half(&self, id: StreamId) -> RecvStream {
+        RecvStream::new(Arc::clone(&self.handle), id)
+    }
+}

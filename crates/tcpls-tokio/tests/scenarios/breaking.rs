@@ -1,0 +1,190 @@
+//! Streams that are broken off or go one way, over TCP, with and without the profile.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use tcpls_tokio::{
+    Endpoint, OpenError, Profile, ReadError, ResetError, Session, SessionConfig, SessionError,
+    StoppedError, TransportConfig, WriteError,
+};
+
+use crate::common::{Identity, SERVER_NAME};
+
+/// Both ends of a session over a TCP connection, and who keeps them.
+struct Sessions {
+    near: Session,
+    far: Session,
+    _endpoints: [Endpoint; 2],
+}
+
+async fn sessions(client: Profile, server: Profile) -> Sessions {
+    let identity = Identity::generate();
+    let transport = |profile| {
+        let mut session = SessionConfig::default();
+        session.profile(profile);
+        let mut transport = TransportConfig::default();
+        transport.session(session);
+        Arc::new(transport)
+    };
+    let (mut near, mut far) = (identity.client_config(), identity.server_config());
+    near.transport_config(transport(client));
+    far.transport_config(transport(server));
+    let client = Endpoint::client(near);
+    let server = Endpoint::server(far, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let address = server.local_addr().unwrap();
+    let accept = async { server.accept().await.unwrap().await };
+    let (near, far) = tokio::join!(client.connect(address, SERVER_NAME), accept);
+    Sessions {
+        near: near.unwrap(),
+        far: far.unwrap(),
+        _endpoints: [client, server],
+    }
+}
+
+async fn extended() -> Sessions {
+    sessions(Profile::Extended, Profile::Extended).await
+}
+
+#[tokio::test]
+async fn a_reset_ends_reading_with_the_code_and_writing_here() {
+    let ends = extended().await;
+    let (mut send, _recv) = ends.near.open_bi().await.unwrap();
+    let (_far_send, mut far_recv) = ends.far.accept_bi().await.unwrap();
+    send.write_all(b"a beginning").await.unwrap();
+    send.reset(77).unwrap();
+    let error = loop {
+        match far_recv.read_chunk(100).await {
+            Ok(chunk) => assert!(chunk.is_some(), "a reset looks like an end"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, ReadError::Reset(77));
+    assert_eq!(
+        send.write_all(b"more").await.unwrap_err(),
+        WriteError::ClosedStream
+    );
+    assert_eq!(send.reset(78), Err(ResetError::ClosedStream));
+    assert_eq!(
+        send.stopped().await.unwrap_err(),
+        StoppedError::ClosedStream
+    );
+}
+
+#[tokio::test]
+async fn a_reader_that_waits_is_woken_by_a_reset() {
+    let ends = extended().await;
+    let (mut send, _recv) = ends.near.open_bi().await.unwrap();
+    let (_far_send, mut far_recv) = ends.far.accept_bi().await.unwrap();
+    let waiting = tokio::spawn(async move { far_recv.read_chunk(100).await });
+    tokio::task::yield_now().await;
+    send.reset(5).unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap_err(), ReadError::Reset(5));
+}
+
+#[tokio::test]
+async fn a_finished_stream_that_the_peer_has_cannot_be_reset() {
+    let ends = extended().await;
+    let (mut send, _recv) = ends.near.open_bi().await.unwrap();
+    let (_far_send, mut far_recv) = ends.far.accept_bi().await.unwrap();
+    send.write_all(b"all of it").await.unwrap();
+    send.finish().unwrap();
+    assert_eq!(far_recv.read_to_end(100).await.unwrap(), b"all of it");
+    assert_eq!(send.stopped().await, Ok(None));
+    assert_eq!(send.reset(1), Err(ResetError::ClosedStream));
+}
+
+#[tokio::test]
+async fn a_stop_ends_writing_with_the_code_and_reading_here() {
+    let ends = extended().await;
+    let (mut send, _recv) = ends.near.open_bi().await.unwrap();
+    let (_far_send, mut far_recv) = ends.far.accept_bi().await.unwrap();
+    // One waits for the code, and a writer meets it.
+    far_recv.stop(9);
+    assert_eq!(send.stopped().await, Ok(Some(9)));
+    let error = send.write_all(b"unwanted").await.unwrap_err();
+    assert_eq!(error, WriteError::Stopped(9));
+    // It counts once, and the code can be asked for again.
+    far_recv.stop(10);
+    assert_eq!(send.stopped().await, Ok(Some(9)));
+    let error = far_recv.read_chunk(100).await.unwrap_err();
+    assert_eq!(error, ReadError::ClosedStream);
+}
+
+#[tokio::test]
+async fn a_writer_that_waits_is_woken_by_a_stop() {
+    let ends = extended().await;
+    let (mut send, _recv) = ends.near.open_bi().await.unwrap();
+    let (_far_send, mut far_recv) = ends.far.accept_bi().await.unwrap();
+    let writing = tokio::spawn(async move {
+        let piece = vec![1; 1 << 20];
+        loop {
+            if let Err(error) = send.write_all(&piece).await {
+                return error;
+            }
+        }
+    });
+    // It has begun, and nobody reads: the buffers fill.
+    assert!(far_recv.read_chunk(1).await.unwrap().is_some());
+    far_recv.stop(3);
+    assert_eq!(writing.await.unwrap(), WriteError::Stopped(3));
+}
+
+/// Cancel safety: waiting for the end of a stream leaves nothing behind.
+#[tokio::test]
+async fn waiting_to_be_stopped_can_be_given_up() {
+    let ends = extended().await;
+    let (mut send, _recv) = ends.near.open_bi().await.unwrap();
+    let (_far_send, mut far_recv) = ends.far.accept_bi().await.unwrap();
+    tokio::select! {
+        biased;
+        stopped = send.stopped() => panic!("{stopped:?}"),
+        () = tokio::task::yield_now() => {}
+    }
+    send.write_all(b"still open").await.unwrap();
+    send.finish().unwrap();
+    assert_eq!(far_recv.read_to_end(100).await.unwrap(), b"still open");
+    assert_eq!(send.stopped().await, Ok(None));
+}
+
+/// a peer that speaks the draft alone cannot be told, so nothing is broken off; that nobody reads
+/// holds up nobody.
+#[tokio::test]
+async fn a_draft_only_peer_is_told_nothing() {
+    for (client, server) in [
+        (Profile::Extended, Profile::DraftOnly),
+        (Profile::DraftOnly, Profile::Extended),
+    ] {
+        let ends = sessions(client, server).await;
+        let (mut send, mut recv) = ends.near.open_bi().await.unwrap();
+        let (mut far_send, mut far_recv) = ends.far.accept_bi().await.unwrap();
+        assert_eq!(send.reset(1), Err(ResetError::UnsupportedByPeer));
+        // It goes on as if nothing had been asked.
+        send.write_all(b"whole").await.unwrap();
+        send.finish().unwrap();
+        assert_eq!(far_recv.read_to_end(100).await.unwrap(), b"whole");
+        assert_eq!(send.stopped().await, Ok(None));
+        // Nobody reads what comes back, and all of it is acknowledged.
+        let piece = vec![0; 1 << 20];
+        recv.stop(2);
+        for _ in 0..20 {
+            far_send.write_all(&piece).await.unwrap();
+        }
+        far_send.finish().unwrap();
+        assert_eq!(far_send.stopped().await, Ok(None));
+    }
+}
+
+#[tokio::test]
+async fn streams_go_one_way_only_where_both_sides_agreed() {
+    let ends = sessions(Profile::Extended, Profile::DraftOnly).await;
+    let error = ends.near.open_uni().await.unwrap_err();
+    assert_eq!(error, OpenError::UnsupportedByPeer);
+    let error = ends.far.open_uni().await.unwrap_err();
+    assert_eq!(error, OpenError::UnsupportedByPeer);
+    // Who waits for one hears of the end.
+    let far = ends.far.clone();
+    let waiting = tokio::spawn(async move { far.accept_uni().await.map(drop) });
+    tokio::task::yield_now().await;
+    ends.near.close(0, b"");
+    assert_eq!(waiting.await.unwrap(), Err(SessionError::PeerClose));
+}
