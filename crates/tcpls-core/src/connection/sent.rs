@@ -25,6 +25,8 @@ pub(crate) struct SentRecords {
     taken: u64,
     /// Stream frames that another connection sent first: it redoes them.
     duplicates: VecDeque<(RecordSequence, SentRange)>,
+    /// The first and the last unacknowledged record with Stream frames that nobody redoes.
+    unkept: Option<(RecordSequence, RecordSequence)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +54,7 @@ impl SentRecords {
             frames: VecDeque::new(),
             taken: 0,
             duplicates: VecDeque::new(),
+            unkept: None,
         }
     }
 
@@ -76,6 +79,24 @@ impl SentRecords {
         if let Some(sequence) = self.next {
             self.duplicates.push_back((sequence, range));
         }
+    }
+
+    /// The record that is being built has a Stream frame that nobody redoes.
+    pub(crate) fn note_unkept(&mut self) {
+        if let Some(sequence) = self.next {
+            let first = self.unkept.map_or(sequence, |(first, _)| first);
+            self.unkept = Some((first, sequence));
+        }
+    }
+
+    /// Whether an acknowledgment up to `highest` is the first one of Stream frames that nobody redoes.
+    pub(crate) fn takes_unkept(&mut self, highest: RecordSequence) -> bool {
+        let Some((first, last)) = self.unkept.filter(|(first, _)| *first <= highest) else {
+            return false;
+        };
+        let next = highest.next().filter(|next| *next <= last);
+        self.unkept = next.map(|next| (next.max(first), last));
+        true
     }
 
     /// The record is given out.

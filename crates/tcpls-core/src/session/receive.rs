@@ -232,6 +232,9 @@ fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), Clos
         return Ok(());
     };
     connection.sent.check_ack(frame.highest)?;
+    if connection.sent.takes_unkept(frame.highest) {
+        session.effort.on_news();
+    }
     let (mut news, mut left) = (false, Vec::new());
     while let Some(acked) = connection.sent.take_acked(frame.highest) {
         news = true;

@@ -218,7 +218,10 @@ fn push_new(
                 let due = due(connection, len, now);
                 connection.sent.push(SentFrame::Stream(sent), due);
             }
-            Failover::Off => session.streams.on_acked(sent, &mut session.events),
+            Failover::Off => {
+                connection.sent.note_unkept();
+                session.streams.on_acked(sent, &mut session.events);
+            }
         }
         connection.stats.frames_sent.stream += 1;
         session

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tcpls_core::{
-    BudgetStats, Budgets, CloseReason, ContentType, Event, PeerMisbehaved, SessionConfig,
+    BudgetStats, Budgets, CloseReason, ContentType, Event, Failover, PeerMisbehaved, SessionConfig,
     scheduler::Redundant,
     testing::{LinkConfig, Pair, PairConfig, Solo},
     wire::{
@@ -20,6 +20,10 @@ const KEY_UPDATE: [u8; 5] = [24, 0, 0, 1, 0];
 
 /// A session with small budgets.
 fn strict(role: Role) -> Solo {
+    Solo::new(role, strict_config())
+}
+
+fn strict_config() -> SessionConfig {
     let mut budgets = Budgets::new();
     budgets
         .idle_frames(100)
@@ -30,7 +34,7 @@ fn strict(role: Role) -> Solo {
         .peer_addresses(3);
     let mut config = SessionConfig::new();
     config.budgets(budgets);
-    Solo::new(role, config)
+    config
 }
 
 fn padding(length: usize) -> Frame<'static> {
@@ -313,10 +317,18 @@ fn many_small_streams_are_no_flood() {
     assert_eq!(budget_stats(&server).idle_frames, 0);
 }
 
-/// a peer that acknowledges every record by itself, and once more for good measure.
+/// a peer that acknowledges every record by itself, and once more for good measure, also where nothing
+/// depends on it.
 #[test]
 fn busy_acknowledgments_are_no_flood() {
-    let mut client = strict(Role::Client);
+    for failover in [Failover::Resend, Failover::Off] {
+        let mut config = strict_config();
+        config.failover(failover);
+        acknowledge_busily(Solo::new(Role::Client, config));
+    }
+}
+
+fn acknowledge_busily(mut client: Solo) {
     let id = client.session.open_bi().unwrap();
     for record in 0..20_000 {
         client.session.send(id).write(b"x").unwrap();
