@@ -168,8 +168,8 @@ impl ClientConfig {
 
     /// How many more connections join a session as soon as it begins, each between another pair of
     /// addresses than the first, so that it can lose one from its first second on (draft 4.2.2); default
-    /// none. Each costs a socket and a join token. Where the server has one address and the client
-    /// leaves its own to the system, there are no other pairs.
+    /// none. Their TCP connects while the handshake runs, then each costs a join token. Where the server has
+    /// one address and the client leaves its own to the system, there are no other pairs.
     pub fn spare_connections(&mut self, connections: usize) -> &mut Self {
         self.spare_connections = connections;
         self
