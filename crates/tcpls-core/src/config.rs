@@ -1,5 +1,7 @@
 //! What an application can set for a session, each knob with its cost.
 
+mod windows;
+
 use std::{sync::Arc, time::Duration};
 
 use crate::{
@@ -42,6 +44,10 @@ pub struct SessionConfig {
     pub(crate) announcement: StreamAnnouncement,
     pub(crate) stream_send_buffer: usize,
     pub(crate) session_send_buffer: usize,
+    pub(crate) stream_window: u64,
+    pub(crate) max_stream_window: u64,
+    pub(crate) session_window: u64,
+    pub(crate) max_session_window: u64,
     pub(crate) unread_soft_cap: usize,
     pub(crate) unread_hard_cap: usize,
     pub(crate) out_of_order_cap: usize,
@@ -75,6 +81,10 @@ impl Default for SessionConfig {
             announcement: StreamAnnouncement::AtOpen,
             stream_send_buffer: 4 << 20,
             session_send_buffer: 8 << 20,
+            stream_window: 4 << 20,
+            max_stream_window: 16 << 20,
+            session_window: 16 << 20,
+            max_session_window: 64 << 20,
             unread_soft_cap: 4 << 20,
             unread_hard_cap: 64 << 20,
             out_of_order_cap: 16 << 20,

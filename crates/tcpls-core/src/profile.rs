@@ -19,6 +19,7 @@ pub enum Profile {
 /// What this library can do beyond the draft.
 const IMPLEMENTED: Features = Features::NONE
     .with(Features::TOKENS)
+    .with(Features::FLOW_CONTROL)
     .with(Features::STREAM_RESET)
     .with(Features::SESSION_CLOSE)
     .with(Features::IDLE)
@@ -76,6 +77,7 @@ impl SessionConfig {
                     ..SessionParams::default()
                 };
                 idle::say(self, &mut params);
+                self.say_windows(&mut params);
                 Some(params)
             }
         }

@@ -64,9 +64,8 @@ pub(super) fn apply(
         | ExtendedFrame::MaxStreams(_)
         | ExtendedFrame::DataBlocked(_)
         | ExtendedFrame::StreamDataBlocked(_)
-        | ExtendedFrame::StreamsBlocked(_)
-        | ExtendedFrame::StreamUni(_)
-        | ExtendedFrame::Unknown(_) => Ok(()),
+        | ExtendedFrame::StreamsBlocked(_) => signals::on_limit(session, frame),
+        ExtendedFrame::StreamUni(_) | ExtendedFrame::Unknown(_) => Ok(()),
         ExtendedFrame::NewToken(frame) => tokens::on_extended_token(session, frame),
         ExtendedFrame::RetireToken(id) => tokens::on_retire_token(session, *id),
         ExtendedFrame::TokenRequest(wanted) => tokens::on_token_request(session, *wanted),

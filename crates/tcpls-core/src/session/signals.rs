@@ -4,7 +4,8 @@ use super::{Session, transmit::not_built};
 use crate::{
     CloseReason, ConnectionHandle,
     sent::SentFrame,
-    wire::{Features, Frame, ResetStreamFrame, StopSendingFrame},
+    stream::News,
+    wire::{ExtendedFrame, Features, Frame, ResetStreamFrame, StopSendingFrame},
 };
 
 /// How many of them share a record at most.
@@ -15,6 +16,15 @@ const LONGEST: usize = 19;
 
 /// Puts what the streams have to tell into the record that is being built.
 pub(super) fn push(session: &mut Session, c: ConnectionHandle) -> Result<(), CloseReason> {
+    if !session.streams.has_signals() {
+        return Ok(());
+    }
+    let round_trip = session
+        .connections
+        .iter_live()
+        .filter_map(|(_, connection)| connection.liveness.info())
+        .map(|info| info.round_trip)
+        .max();
     let Some(connection) = session.connections.get_mut(c) else {
         return Ok(());
     };
@@ -22,7 +32,7 @@ pub(super) fn push(session: &mut Session, c: ConnectionHandle) -> Result<(), Clo
         if session.builder.remaining() < LONGEST {
             break;
         }
-        let Some((signal, frame)) = session.streams.next_signal() else {
+        let Some((signal, frame)) = session.streams.next_signal(session.clock, round_trip) else {
             break;
         };
         let frame = Frame::Extended(frame);
@@ -39,7 +49,9 @@ pub(super) fn on_reset(session: &mut Session, frame: ResetStreamFrame) -> Result
     if !has(session, Features::STREAM_RESET) {
         return Ok(());
     }
-    session.streams.on_reset(frame, &mut session.events)
+    let news = session.streams.on_reset(frame, &mut session.events)?;
+    note(session, news);
+    Ok(())
 }
 
 /// The peer reads no more of a stream.
@@ -50,7 +62,41 @@ pub(super) fn on_stop_sending(
     if !has(session, Features::STREAM_RESET) {
         return Ok(());
     }
-    session.streams.on_stop_sending(frame, &mut session.events)
+    let news = session
+        .streams
+        .on_stop_sending(frame, &mut session.events)?;
+    note(session, news);
+    Ok(())
+}
+
+/// The peer lets this side send more, or open more streams.
+pub(super) fn on_limit(
+    session: &mut Session,
+    frame: &ExtendedFrame<'_>,
+) -> Result<(), CloseReason> {
+    if !has(session, Features::FLOW_CONTROL) {
+        return Ok(());
+    }
+    let events = &mut session.events;
+    let news = if let ExtendedFrame::MaxData(limit) = frame {
+        session.streams.on_max_data(*limit)
+    } else if let ExtendedFrame::MaxStreamData(frame) = frame {
+        session.streams.on_max_stream_data(*frame, events)?
+    } else if let ExtendedFrame::MaxStreams(count) = frame {
+        session.streams.on_max_streams(*count, events)
+    } else if let ExtendedFrame::StreamDataBlocked(frame) = frame {
+        session.streams.open_if_new(frame.stream, events)?
+    } else {
+        News::None
+    };
+    note(session, news);
+    Ok(())
+}
+
+fn note(session: &mut Session, news: News) {
+    if news == News::Some {
+        session.effort.on_news();
+    }
 }
 
 fn has(session: &Session, feature: Features) -> bool {

@@ -1,6 +1,7 @@
 //! Streams: their bytes, their states, and the table of all streams of a session.
 
 mod assembler;
+mod grant;
 mod lanes;
 mod opening;
 mod piece;

@@ -29,6 +29,8 @@ struct Side {
     /// Streams that are not finished in both directions and acknowledged.
     counted: u32,
     limit: u32,
+    /// How many may be opened in all, where that was agreed on.
+    granted: Option<u32>,
 }
 
 /// Whether arriving streams were reported since there was none to accept.
@@ -72,6 +74,7 @@ impl Opening {
             next: 0,
             counted: 0,
             limit,
+            granted: None,
         };
         Self {
             role,
@@ -86,6 +89,13 @@ impl Opening {
 
     /// The next own stream.
     pub(crate) fn open(&mut self) -> Result<StreamId, OpenError> {
+        if self
+            .own
+            .granted
+            .is_some_and(|granted| self.own.next >= granted)
+        {
+            return Err(OpenError::Blocked);
+        }
         if self.own.counted >= self.own.limit {
             // A-34 d: waiting does not help against streams that cannot end.
             let pointless = self.abandoned >= self.own.limit;
@@ -99,6 +109,47 @@ impl Opening {
         self.own.next += 1;
         self.own.counted += 1;
         Ok(id)
+    }
+
+    /// How many streams the peer lets this side open; it may open as many as there may be at a time.
+    pub(crate) fn agree(&mut self, own: u32) {
+        self.own.granted = Some(own);
+        self.peer.granted = Some(self.peer.limit);
+    }
+
+    /// The peer lets this side open more streams. Returns whether it does, and whether somebody waits.
+    pub(crate) fn on_max_streams(&mut self, count: u32) -> (News, News) {
+        match self.own.granted {
+            Some(granted) if count > granted => {
+                self.own.granted = Some(count);
+                (News::Some, self.stop_waiting())
+            }
+            _ => (News::None, News::None),
+        }
+    }
+
+    /// Whether the peer is to be told that it may open more: half of those that it could have is used
+    /// up.
+    pub(crate) fn is_grant_due(&self) -> bool {
+        let Some(granted) = self.peer.granted else {
+            return false;
+        };
+        let (left, available) = (granted - self.peer.next, self.most() - self.peer.next);
+        left < available && left <= available / 2
+    }
+
+    /// Lets the peer open as many streams as may be open at a time; returns how many that are in all.
+    pub(crate) fn renew_grant(&mut self) -> Option<u32> {
+        let most = self.most();
+        let granted = self.peer.granted.as_mut()?;
+        *granted = most.max(*granted);
+        Some(*granted)
+    }
+
+    /// How many streams the peer may have opened when those that count are as many as may be.
+    fn most(&self) -> u32 {
+        let over = self.peer.next - self.peer.counted;
+        over.saturating_add(self.peer.limit)
     }
 
     /// The application waits to open a stream; returns whether that is new.
@@ -128,6 +179,13 @@ impl Opening {
     ) -> Result<OpenedForPeer<impl Iterator<Item = StreamId> + use<>>, CloseReason> {
         if id.initiator() == self.role {
             return Err(PeerMisbehaved::UnopenedStream.into());
+        }
+        if self
+            .peer
+            .granted
+            .is_some_and(|granted| id.index() >= granted)
+        {
+            return Err(PeerMisbehaved::StreamsLimit.into());
         }
         let indices = self.peer.next..=id.index();
         let more = id.index() - self.peer.next + 1;

@@ -4,14 +4,15 @@ use bytes::Bytes;
 
 use super::{
     assembler::Arrival,
+    grant::{Exceeded, Grant},
     opening::News,
     piece::{Holding, Stretch},
     recv::{Found, Reader, RecvHalf},
 };
 use crate::{
-    CloseReason, Event, Limit, ReadError, SessionConfig,
+    CloseReason, Event, Limit, PeerMisbehaved, ReadError, SessionConfig,
     event::EventQueue,
-    number::offset,
+    number::{length, offset},
     wire::{ResetStreamFrame, StreamFrame, StreamId},
 };
 
@@ -29,6 +30,8 @@ pub(crate) struct Receiving {
     /// Streams whose reader found nothing and waits.
     waiting: usize,
     bytes_discarded: u64,
+    /// How far the peer may go in the session.
+    pub(super) grant: Grant,
 }
 
 /// What a Stream frame came to.
@@ -59,6 +62,7 @@ impl Receiving {
             ahead: 0,
             waiting: 0,
             bytes_discarded: 0,
+            grant: Grant::default(),
         }
     }
 
@@ -80,6 +84,7 @@ impl Receiving {
             data: frame.data,
             payload,
         };
+        self.reach(half, frame.offset + offset(frame.data.len()))?;
         let ahead_before = half.assembler.ahead_cost();
         let received = half.receive(arrival, frame.fin, &mut self.holding)?;
         self.unread += received.in_order;
@@ -89,6 +94,7 @@ impl Receiving {
             self.stop_waiting(half);
             Self::report(half, frame.stream, events);
         }
+        self.take_unwanted(half);
         self.check_caps()?;
         Ok(Effect {
             news: received.fresh,
@@ -103,12 +109,14 @@ impl Receiving {
         frame: ResetStreamFrame,
         events: &mut EventQueue,
     ) -> Result<(), CloseReason> {
+        self.reach(half, frame.final_size)?;
         let (unread, ahead) = (half.assembler.unread(), half.assembler.ahead_cost());
         let news = half.reset(frame.final_size, frame.code, &mut self.holding)?;
         let dropped = unread - half.assembler.unread();
         self.unread -= dropped;
         self.ahead -= ahead - half.assembler.ahead_cost();
         self.bytes_discarded += offset(dropped);
+        self.take_unwanted(half);
         if news {
             self.stop_waiting(half);
             Self::report(half, frame.stream, events);
@@ -131,6 +139,7 @@ impl Receiving {
         match half.read_chunk(max.max(1), &mut self.holding) {
             Found::Bytes(bytes) => {
                 self.unread -= bytes.len();
+                self.take(half, bytes.len());
                 Ok(Some(bytes))
             }
             Found::End => Ok(None),
@@ -147,6 +156,7 @@ impl Receiving {
         Self::begin_read(half)?;
         let filled = half.read(buffer, &mut self.holding);
         self.unread -= filled;
+        self.take(half, filled);
         if filled == 0 && !buffer.is_empty() && !half.is_at_end() {
             return Err(self.wait(half));
         }
@@ -160,6 +170,7 @@ impl Receiving {
         self.ahead -= half.assembler.ahead_cost();
         self.bytes_discarded += offset(half.assembler.unread());
         half.stop(&mut self.holding);
+        self.take_unwanted(half);
     }
 
     /// Whether what nobody read is below the soft cap.
@@ -190,6 +201,29 @@ impl Receiving {
     /// Bytes that arrived and were dropped.
     pub(crate) fn bytes_discarded(&self) -> u64 {
         self.bytes_discarded
+    }
+
+    /// 6.1: the peer goes as far as `end` on a stream.
+    fn reach(&mut self, half: &mut RecvHalf, end: u64) -> Result<(), PeerMisbehaved> {
+        let more = half.further(end);
+        half.grant
+            .reach(more)
+            .map_err(|Exceeded| PeerMisbehaved::StreamDataLimit)?;
+        self.grant
+            .reach(more)
+            .map_err(|Exceeded| PeerMisbehaved::SessionDataLimit)
+    }
+
+    fn take(&mut self, half: &mut RecvHalf, bytes: usize) {
+        half.grant.take(offset(bytes));
+        self.grant.take(offset(bytes));
+    }
+
+    /// What nobody will read holds nobody up.
+    fn take_unwanted(&mut self, half: &mut RecvHalf) {
+        if half.is_unwanted() {
+            self.grant.take(half.grant.take_rest());
+        }
     }
 
     fn begin_read(half: &mut RecvHalf) -> Result<(), ReadError> {
@@ -225,10 +259,12 @@ impl Receiving {
 
     /// A-34 a and b, after the arrival that may have passed a cap.
     fn check_caps(&self) -> Result<(), CloseReason> {
-        if self.unread > self.hard_cap {
+        // Where the peer was told how far it may go, that is what bounds the bytes.
+        let granted = self.grant.outstanding().map(length);
+        if granted.is_none() && self.unread > self.hard_cap {
             return Err(Limit::UnreadBytes.into());
         }
-        if self.ahead > self.ahead_cap {
+        if self.ahead > self.ahead_cap.saturating_add(granted.unwrap_or(0)) {
             return Err(Limit::OutOfOrderBytes.into());
         }
         Ok(())

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     assembler::{Arrival, Assembler},
+    grant::Grant,
     opening::News,
     piece::Holding,
     state::RecvState,
@@ -22,6 +23,8 @@ pub(crate) struct RecvHalf {
     pub(crate) stop_code: u32,
     /// The highest offset that any frame reached.
     highest: u64,
+    /// How far the peer may go.
+    pub(crate) grant: Grant,
 }
 
 /// What the application does with the bytes.
@@ -60,6 +63,14 @@ pub(crate) enum Found {
 }
 
 impl RecvHalf {
+    /// A half on which the peer may go this far.
+    pub(crate) fn new(grant: Grant) -> Self {
+        Self {
+            grant,
+            ..Self::default()
+        }
+    }
+
     /// Takes in one Stream frame.
     pub(crate) fn receive(
         &mut self,
@@ -134,6 +145,21 @@ impl RecvHalf {
             self.state.on_unwanted();
         }
         Ok(news && self.reader != Reader::Stopped)
+    }
+
+    /// By how much a frame that ends at `end` goes further than any before.
+    pub(crate) fn further(&self, end: u64) -> u64 {
+        end.saturating_sub(self.highest)
+    }
+
+    /// Whether nobody will read what comes.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.reader == Reader::Stopped || self.state.reset_code().is_some()
+    }
+
+    /// Whether the peer is to be told that it may go further.
+    pub(crate) fn is_grant_due(&self) -> bool {
+        self.state.end().is_none() && self.grant.is_due()
     }
 
     /// Drops what is there and what will come.

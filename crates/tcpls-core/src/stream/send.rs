@@ -28,6 +28,36 @@ pub(crate) struct SendHalf {
     /// Why the peer stopped it, if it did.
     pub(crate) stopped: Option<u32>,
     pub(crate) holder: Holder,
+    pub(crate) allowance: Allowance,
+}
+
+/// How far the peer lets a stream go; everywhere, unless it says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Allowance(u64);
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self(u64::MAX)
+    }
+}
+
+impl Allowance {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self(limit)
+    }
+
+    /// The peer said so much; a lower limit than before is an old one. Returns whether it is higher.
+    pub(crate) fn raise(&mut self, limit: u64) -> bool {
+        let higher = limit > self.0;
+        if higher {
+            self.0 = limit;
+        }
+        higher
+    }
+
+    pub(crate) fn limit(self) -> u64 {
+        self.0
+    }
 }
 
 /// Whether somebody may still ask what became of the half.
@@ -55,6 +85,8 @@ pub(crate) enum QueuePlace {
     #[default]
     Out,
     Queued,
+    /// It has data that the session's limit does not let out.
+    Starved,
 }
 
 /// Whether the peer is to be told about a stream that has no data yet.
@@ -108,12 +140,29 @@ pub(crate) struct Acked {
 }
 
 impl SendHalf {
-    /// How long the data of the next frame is; `None` when there is no frame to send.
-    pub(crate) fn next_len(&self) -> Option<usize> {
-        self.buffer.next_len().or_else(|| {
-            let bare = self.state == SendState::FinDue || self.announcement == Announcement::Due;
-            bare.then_some(0)
+    /// How long the data of the next frame is, when the session lets out `credit` bytes; `None` when
+    /// there is no frame to send.
+    pub(crate) fn next_len(&self, credit: u64) -> Option<usize> {
+        self.buffer.next_len(self.limit_with(credit)).or_else(|| {
+            let ends = self.state == SendState::FinDue && self.unsent() == 0;
+            (ends || self.announcement == Announcement::Due).then_some(0)
         })
+    }
+
+    /// Whether the session's limit alone keeps data back.
+    pub(crate) fn is_starved(&self, credit: u64) -> bool {
+        credit == 0 && self.buffer.next_len(self.allowance.limit()).is_some()
+    }
+
+    /// Whether nothing waits to be given out.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.unsent() == 0 && self.next_len(0).is_none()
+    }
+
+    /// How far the stream may go.
+    pub(crate) fn limit_with(&self, credit: u64) -> u64 {
+        let limit = self.buffer.sent().saturating_add(credit);
+        limit.min(self.allowance.limit())
     }
 
     /// Bytes that wait to be sent for the first time.
@@ -122,8 +171,8 @@ impl SendHalf {
     }
 
     /// Takes the next frame; the end goes with the last data.
-    pub(crate) fn take(&mut self, stream: StreamId) -> Outgoing {
-        let piece = self.buffer.take();
+    pub(crate) fn take(&mut self, stream: StreamId, credit: u64) -> Outgoing {
+        let piece = self.buffer.take(self.limit_with(credit));
         let piece = piece.unwrap_or(Piece {
             offset: self.buffer.sent(),
             data: Bytes::new(),

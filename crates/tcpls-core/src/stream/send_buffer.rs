@@ -91,11 +91,13 @@ impl SendBuffer {
     }
 
     /// How long the next piece is; `None` when nothing waits to be sent.
-    pub(crate) fn next_len(&self) -> Option<usize> {
+    /// What was never sent goes up to `limit` at most.
+    pub(crate) fn next_len(&self, limit: u64) -> Option<usize> {
         if let Some(lost) = self.lost.first() {
             return Some(self.cut(lost).1);
         }
-        (self.sent < self.end).then(|| self.cut(self.sent..self.end).1)
+        let limit = limit.min(self.end);
+        (self.sent < limit).then(|| self.cut(self.sent..limit).1)
     }
 
     /// Where the next piece begins.
@@ -103,20 +105,21 @@ impl SendBuffer {
         self.lost.first().map_or(self.sent, |lost| lost.start)
     }
 
-    /// Takes the next piece: what was lost first, then what was never sent.
-    pub(crate) fn take(&mut self) -> Option<Piece> {
+    /// Takes the next piece: what was lost first, then what was never sent, up to `limit`.
+    pub(crate) fn take(&mut self, limit: u64) -> Option<Piece> {
         if let Some(lost) = self.lost.first() {
             let piece = self.piece(lost)?;
             self.lost.remove(piece.offset..piece.end());
             return Some(piece);
         }
-        if self.sent == self.end {
+        let limit = limit.min(self.end);
+        if self.sent >= limit {
             return None;
         }
         if self.sent == self.open_start() {
             self.close_open();
         }
-        let piece = self.piece(self.sent..self.end)?;
+        let piece = self.piece(self.sent..limit)?;
         self.sent = piece.end();
         Some(piece)
     }
@@ -339,8 +342,8 @@ mod tests {
                         model.resize(model.len() + len, (0, false));
                     }
                     Op::Take => {
-                        let expected = buffer.next_len();
-                        let piece = buffer.take();
+                        let expected = buffer.next_len(u64::MAX);
+                        let piece = buffer.take(u64::MAX);
                         prop_assert_eq!(piece.as_ref().map(|piece| piece.data.len()), expected);
                         if let Some(piece) = piece {
                             prop_assert!(!piece.data.is_empty() && piece.data.len() <= MAX_PIECE);

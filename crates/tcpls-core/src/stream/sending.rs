@@ -1,5 +1,6 @@
 //! What the sending halves of a session share: the send buffer's limit, turns, and waiting writers.
 
+mod credit;
 mod reset;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use super::{
     Stream,
     lanes::{Lanes, Limit},
-    send::{Holder, Outgoing, QueuePlace, Room, SendHalf},
+    send::{Allowance, Holder, Outgoing, QueuePlace, Room, SendHalf},
     send_buffer::MAX_PIECE,
     state::SendState,
 };
@@ -38,6 +39,13 @@ pub(crate) struct Sending {
     drained: Vec<StreamId>,
     bytes_retransmitted: u64,
     frames_retransmitted: u64,
+    /// How many bytes the peer lets all streams send, and how many they have sent.
+    allowance: Allowance,
+    used: u64,
+    /// How far a new stream may go.
+    first_allowance: Allowance,
+    /// Streams that wait for the limit of the session to move.
+    starved: VecDeque<StreamId>,
 }
 
 impl Sending {
@@ -54,6 +62,10 @@ impl Sending {
             drained: Vec::new(),
             bytes_retransmitted: 0,
             frames_retransmitted: 0,
+            allowance: Allowance::default(),
+            used: 0,
+            first_allowance: Allowance::default(),
+            starved: VecDeque::new(),
         }
     }
 
@@ -118,7 +130,7 @@ impl Sending {
         if let Some(error) = half.broken_off() {
             return Err(error);
         }
-        let sent = half.next_len().is_none();
+        let sent = half.is_drained();
         half.waiting.sent = !sent;
         Ok(sent)
     }
@@ -149,9 +161,13 @@ impl Sending {
 
     /// Puts the stream in the queue if it has something to send and is not there.
     pub(crate) fn queue(&mut self, id: StreamId, half: &mut SendHalf) {
-        if half.place == QueuePlace::Out && half.next_len().is_some() {
+        let credit = self.credit();
+        if half.place != QueuePlace::Queued && half.next_len(credit).is_some() {
             half.place = QueuePlace::Queued;
             self.ready.add(id, half.unsent(), &half.limit);
+        } else if half.place == QueuePlace::Out && half.is_starved(credit) {
+            half.place = QueuePlace::Starved;
+            self.starved.push_back(id);
         }
     }
 
@@ -179,7 +195,8 @@ impl Sending {
     ) -> Option<Outgoing> {
         while let Some(id) = self.ready.queue(lane)?.next() {
             let half = streams.get_mut(&id).map(|stream| &mut stream.send);
-            let next_len = half.as_ref().and_then(|half| half.next_len());
+            let credit = self.credit();
+            let next_len = half.as_ref().and_then(|half| half.next_len(credit));
             let Some((half, next_len)) = half.zip(next_len) else {
                 self.ready.queue(lane)?.advance();
                 if let Some(stream) = streams.get_mut(&id) {
@@ -191,9 +208,11 @@ impl Sending {
                 return None;
             }
             self.ready.queue(lane)?.advance();
-            let frame = half.take(id);
+            let before = half.buffer.sent();
+            let frame = half.take(id, credit);
+            self.used += half.buffer.sent() - before;
             self.backlog = self.backlog.saturating_sub(offset(frame.data.len()));
-            if half.next_len().is_some() {
+            if half.next_len(self.credit()).is_some() {
                 self.ready.queue(lane)?.keep(id);
             } else {
                 self.leave_queue(id, half);
@@ -210,8 +229,9 @@ impl Sending {
         lane: usize,
     ) -> Option<(StreamId, u64)> {
         let id = self.ready.next(lane)?;
-        let buffer = &streams.get(&id)?.send.buffer;
-        let full = buffer.next_len() == Some(MAX_PIECE);
+        let half = &streams.get(&id)?.send;
+        let buffer = &half.buffer;
+        let full = half.next_len(self.credit()) == Some(MAX_PIECE);
         full.then(|| (id, buffer.next_offset()))
     }
 
@@ -245,7 +265,7 @@ impl Sending {
     pub(crate) fn on_lost(&mut self, half: &mut SendHalf, sent: SentRange) {
         let bytes = half.on_lost(sent);
         self.backlog += bytes;
-        if half.next_len().is_some() {
+        if half.next_len(self.credit()).is_some() {
             self.bytes_retransmitted += bytes;
             self.frames_retransmitted += 1;
             self.queue(sent.stream, half);
@@ -367,7 +387,8 @@ impl Sending {
         if self.ready.is_empty() {
             self.backlog = 0;
         }
-        if std::mem::take(&mut half.waiting.sent) {
+        self.queue(id, half);
+        if half.is_drained() && std::mem::take(&mut half.waiting.sent) {
             self.drained.push(id);
         }
     }

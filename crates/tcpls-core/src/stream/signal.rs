@@ -12,6 +12,12 @@ pub(crate) enum Signal {
     Reset(StreamId),
     /// Nobody reads the stream any more.
     Stop(StreamId),
+    /// The limit of the session moved.
+    MaxData,
+    /// The limit of the stream moved.
+    MaxStreamData(StreamId),
+    /// The limit on streams moved.
+    MaxStreams,
 }
 
 /// Signals that wait to be sent, each once.

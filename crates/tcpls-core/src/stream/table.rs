@@ -1,6 +1,7 @@
 //! All streams of a session: who opened which, what the application may do, what is over.
 
 mod breaking;
+mod limits;
 mod signals;
 
 use std::collections::BTreeMap;
@@ -40,7 +41,17 @@ pub(crate) struct Streams {
     receiving: Receiving,
     signals: Signals,
     features: Features,
+    windows: Windows,
     phase: Phase,
+}
+
+/// How many bytes the peer may be ahead of the application.
+#[derive(Debug, Clone, Copy)]
+struct Windows {
+    stream: u64,
+    most_stream: u64,
+    session: u64,
+    most_session: u64,
 }
 
 /// What the application may still do.
@@ -64,6 +75,12 @@ impl Streams {
             receiving: Receiving::new(config),
             signals: Signals::default(),
             features: Features::NONE,
+            windows: Windows {
+                stream: config.stream_window,
+                most_stream: config.max_stream_window,
+                session: config.session_window,
+                most_session: config.max_session_window,
+            },
             phase: Phase::Open,
         }
     }
@@ -79,7 +96,8 @@ impl Streams {
             self.sending.opener_waits();
         }
         let id = opened?;
-        let stream = self.map.entry(id).or_default();
+        let stream = self.new_stream();
+        let stream = self.map.entry(id).or_insert(stream);
         if self.announcement == StreamAnnouncement::AtOpen {
             stream.send.announcement = Announcement::Due;
             self.sending.queue(id, &mut stream.send);
@@ -178,6 +196,7 @@ impl Streams {
             return Ok(None);
         };
         let found = receiving.read_chunk(half, max);
+        self.note_taken(id);
         self.after_read(id, found, events)
     }
 
@@ -191,6 +210,7 @@ impl Streams {
             return Ok(0);
         };
         let found = receiving.read(half, buffer);
+        self.note_taken(id);
         self.after_read(id, found, events)
     }
 
@@ -295,7 +315,11 @@ impl Streams {
         if is_new {
             effect.news = News::Some;
         }
-        if stream.is_finished() {
+        let ends = stream.is_finished();
+        if self.has_limits() {
+            self.note_taken(id);
+        }
+        if ends {
             self.settle(id, events);
         }
         Ok(effect)
@@ -306,10 +330,12 @@ impl Streams {
         self.phase = phase;
     }
 
-    /// A-34 a: whether sockets are to be read: below the soft cap, or while somebody here waits for
+    /// A-34 a: whether sockets are to be read: always where the peer was told how far it may go;
+    /// otherwise below the soft cap, or while somebody here waits for
     /// what may lie in them behind the data that nobody reads.
     pub(crate) fn wants_read(&self) -> bool {
-        self.receiving.has_room()
+        self.has_limits()
+            || self.receiving.has_room()
             || self.receiving.is_waiting()
             || self.sending.is_waiting()
             || self.phase != Phase::Open
@@ -320,7 +346,7 @@ impl Streams {
     /// ends with its own send buffer. Some of it is taken, for applications that write much before
     /// they read.
     pub(crate) fn wants_acknowledging(&self) -> bool {
-        self.receiving.may_hoard() || self.phase != Phase::Open
+        self.has_limits() || self.receiving.may_hoard() || self.phase != Phase::Open
     }
 
     /// Whether there is a stream that is not over.
@@ -363,7 +389,8 @@ impl Streams {
     fn open_for_peer(&mut self, id: StreamId, events: &mut EventQueue) -> Result<(), CloseReason> {
         let opened = self.opening.open_for_peer(id)?;
         for id in opened.streams {
-            self.map.entry(id).or_default();
+            let stream = self.new_stream();
+            self.map.insert(id, stream);
         }
         if opened.news == News::Some {
             events.push(Event::StreamIncoming);
@@ -373,13 +400,13 @@ impl Streams {
 
     /// Stops counting a stream that is finished, and forgets one that is over.
     fn settle(&mut self, id: StreamId, events: &mut EventQueue) {
-        let breaks_off = self.breaks_off();
+        let strict = self.breaks_off() || self.has_limits();
         let Some(stream) = self.map.get_mut(&id) else {
             return;
         };
         // Both sides of a stream of the peer may end without the application: it counts until the
         // application is through with it, too, or the peer could make this side remember any number.
-        let ended = if breaks_off && id.initiator() == self.opening.peer() {
+        let ended = if strict && id.initiator() == self.opening.peer() {
             stream.is_over()
         } else {
             stream.is_finished()
@@ -394,6 +421,9 @@ impl Streams {
         if finished && self.opening.on_finished(id) == News::Some {
             self.sending.opener_served();
             events.push(Event::StreamsAvailable);
+        }
+        if finished && self.opening.is_grant_due() {
+            self.signals.push(Signal::MaxStreams);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Back-pressure without flow control (reading A-34 a): nobody is stuck, nobody hoards.
 
 use tcpls_core::{
-    ReadError, SessionConfig, WriteError,
+    Profile, ReadError, SessionConfig, WriteError,
     testing::{Host, Pair, PairConfig},
     wire::{Role, StreamId},
 };
@@ -17,6 +17,7 @@ const TOTAL: usize = 4 << 20;
 fn pair() -> Pair {
     let mut config = SessionConfig::new();
     config
+        .profile(Profile::DraftOnly)
         .stream_send_buffer(SEND_BUFFER)
         .session_send_buffer(SEND_BUFFER)
         .unread_soft_cap(SOFT_CAP)
@@ -135,6 +136,7 @@ fn a_slow_reader_that_writes_is_slowed_down() {
 fn a_stream_that_nobody_reads_does_not_stop_the_others() {
     let mut config = SessionConfig::new();
     config
+        .profile(Profile::DraftOnly)
         .stream_send_buffer(SEND_BUFFER)
         .unread_soft_cap(SOFT_CAP)
         .unread_hard_cap(HARD_CAP);

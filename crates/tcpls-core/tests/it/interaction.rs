@@ -440,9 +440,10 @@ fn config() -> impl Strategy<Value = SessionConfig> {
         0_usize..60_000,
         1_u32..6,
     );
-    let rest = (0_u8..4, 0_usize..5000, 1_u32..20, 1_u64..200);
+    let windows = (300_u64..60_000, 300_u64..60_000);
+    let rest = (0_u8..4, 0_usize..5000, 1_u32..20, 1_u64..200, windows);
     (limits, rest).prop_map(|((stream, session, unread, streams), rest)| {
-        let (profile, copy_below, ack_after, key_update) = rest;
+        let (profile, copy_below, ack_after, key_update, windows) = rest;
         let mut config = SessionConfig::new();
         config
             .stream_send_buffer(stream)
@@ -456,6 +457,10 @@ fn config() -> impl Strategy<Value = SessionConfig> {
                 0 => Profile::DraftOnly,
                 _ => Profile::Extended,
             })
+            .stream_window(windows.0)
+            .max_stream_window(windows.0 + 10_000)
+            .session_window(windows.1)
+            .max_session_window(windows.1 + 10_000)
             // With the data alone, a stream without data would not be accepted.
             .announcement(StreamAnnouncement::AtOpen);
         config

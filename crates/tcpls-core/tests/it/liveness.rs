@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tcpls_core::{
-    CloseReason, ConnectionFailure, Event, PathInfo, SessionConfig, TimeoutReason,
+    CloseReason, ConnectionFailure, Event, PathInfo, Profile, SessionConfig, TimeoutReason,
     testing::{LinkConfig, Pair, PairConfig, Solo},
     wire::{ConnectionId, Role, StreamId},
 };
@@ -108,7 +108,7 @@ fn a_connection_that_gets_through_again_is_used_again() {
 #[test]
 fn a_slow_reader_is_not_a_failure_of_the_path() {
     let mut config = SessionConfig::new();
-    config.unread_soft_cap(100_000);
+    config.unread_soft_cap(100_000).profile(Profile::DraftOnly);
     let mut pair = Pair::new(PairConfig {
         link: observed(),
         server: config,

@@ -23,6 +23,7 @@ mod extended_floods;
 mod failover;
 mod farewell;
 mod floods;
+mod flow;
 mod generations;
 mod hostile;
 mod idle;

@@ -13,13 +13,16 @@ use tcpls_core::{
     ConnectionFailure, Event, Failover, PathStatus, Profile, SessionConfig, StreamPaths,
     scheduler::{EarliestCompletion, LowestRtt, Redundant, RoundRobin, Scheduler},
     testing::{LinkConfig, Pair, PairConfig, Random},
-    wire::{AddressId, Role, StreamId},
+    wire::{AddressId, Features, Role, StreamId},
 };
 
 use crate::interaction::{Game, Op};
 
 /// Bytes that one side keeps for its peer at most.
 const SEND_BUFFER: usize = 400_000;
+
+/// What a session with limits holds of unread data at most.
+const MOST_UNREAD: u64 = 200_000;
 
 /// In how many steps everything has arrived.
 const PATIENCE: usize = 200_000;
@@ -64,7 +67,7 @@ fn index(role: Role) -> usize {
     usize::from(role == Role::Server)
 }
 
-fn config(random: &mut Random, failover: Failover) -> SessionConfig {
+fn config(random: &mut Random, failover: Failover, profile: Profile) -> SessionConfig {
     let scheduler: Arc<dyn Scheduler> = match random.up_to(6) {
         1 => Arc::new(LowestRtt),
         2 => Arc::new(RoundRobin),
@@ -83,9 +86,13 @@ fn config(random: &mut Random, failover: Failover) -> SessionConfig {
         .key_update_after(u64::try_from(random.up_to(300)).unwrap())
         .failover(failover)
         .scheduler(scheduler);
-    if random.up_to(6) == 1 {
-        config.profile(Profile::DraftOnly);
-    }
+    let window = u64::try_from(500 + random.up_to(60_000)).unwrap();
+    config
+        .profile(profile)
+        .stream_window(window)
+        .max_stream_window(2 * window)
+        .session_window(window + u64::try_from(random.up_to(40_000)).unwrap())
+        .max_session_window(MOST_UNREAD);
     config
 }
 
@@ -111,10 +118,14 @@ impl Network {
         } else {
             Failover::Resend
         };
+        let profiles = [(); 2].map(|()| match random.up_to(6) {
+            1 => Profile::DraftOnly,
+            _ => Profile::Extended,
+        });
         let pair = Pair::new(PairConfig {
             seed: random.next_u64(),
-            client: config(&mut random, failover),
-            server: config(&mut random, failover),
+            client: config(&mut random, failover, profiles[0]),
+            server: config(&mut random, failover, profiles[1]),
             link: link(&mut random),
             ..PairConfig::default()
         });
@@ -305,6 +316,10 @@ impl Network {
             let held = stats.bytes_unread + stats.bytes_out_of_order;
             assert!(stats.bytes_unacked <= SEND_BUFFER.try_into().unwrap());
             assert!(stats.bytes_unread <= (8 * SEND_BUFFER).try_into().unwrap());
+            let features = host.session.features();
+            if features.contains(Features::FLOW_CONTROL) {
+                assert!(stats.bytes_unread <= MOST_UNREAD, "{stats:?}");
+            }
             // What is kept for a reader is what the peer keeps too, and overhead.
             assert!(
                 held <= 3 * 8 * u64::try_from(SEND_BUFFER).unwrap(),

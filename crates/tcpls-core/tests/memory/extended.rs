@@ -2,7 +2,7 @@
 
 use allocation_counter::measure;
 use tcpls_core::{
-    Budgets, CloseReason, Limit, PeerMisbehaved, SessionConfig,
+    Budgets, CloseReason, PeerMisbehaved, SessionConfig,
     wire::{
         AckFrame, ConnectionId, ExtendedFrame, ExtendedTokenFrame, Frame, RecordSequence,
         ResetStreamFrame, Role, StopSendingFrame, StreamId, Token,
@@ -103,7 +103,7 @@ fn streams_that_were_reset_and_are_remembered() {
                 victim.transmit_on(first);
                 index += 1;
             }
-            let reason = CloseReason::LimitExceeded(Limit::PeerStreams);
+            let reason = CloseReason::PeerMisbehaved(PeerMisbehaved::StreamsLimit);
             assert_eq!(victim.reason(), Some(reason));
         });
         assert!(peak <= SESSION + 4096 * (STREAM + 256), "{peak}");

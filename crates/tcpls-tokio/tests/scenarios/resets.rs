@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::common::{Identity, SERVER_NAME, pattern};
 use tcpls_tokio::{
-    ClientConfig, ConnectionFailure, Endpoint, PathEvent, Session, SessionConfig, TransportConfig,
+    ClientConfig, ConnectionFailure, Endpoint, PathEvent, Profile, Session, SessionConfig,
+    TransportConfig,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -95,7 +96,7 @@ async fn relay(
 #[tokio::test]
 async fn what_arrived_before_a_reset_is_read() {
     let mut session = SessionConfig::new();
-    session.unread_soft_cap(1);
+    session.unread_soft_cap(1).profile(Profile::DraftOnly);
     let peers = Relayed::new(session).await;
     let data = pattern(1, 48_000);
     let (mut send, _recv) = peers.far.open_bi().await.unwrap();

@@ -53,6 +53,7 @@ impl Streams {
             stream.recv.stop_code = code;
             self.signals.push(Signal::Stop(id));
         }
+        self.note_taken(id);
         self.settle(id, events);
     }
 
@@ -83,16 +84,17 @@ impl Streams {
         &mut self,
         frame: ResetStreamFrame,
         events: &mut EventQueue,
-    ) -> Result<(), CloseReason> {
+    ) -> Result<News, CloseReason> {
         let id = frame.stream;
-        if !self.opening.was_opened(id) {
-            self.open_for_peer(id, events)?;
-        }
-        if let Some(stream) = self.map.get_mut(&id) {
-            self.receiving.reset(&mut stream.recv, frame, events)?;
-            self.settle(id, events);
-        }
-        Ok(())
+        let opens = self.open_if_new(id, events)?;
+        let Some(stream) = self.map.get_mut(&id) else {
+            return Ok(opens);
+        };
+        let ended = stream.recv.state.end().is_some();
+        self.receiving.reset(&mut stream.recv, frame, events)?;
+        self.note_taken(id);
+        self.settle(id, events);
+        Ok(News::when(!ended || opens == News::Some))
     }
 
     /// The peer reads no more of a stream.
@@ -100,11 +102,9 @@ impl Streams {
         &mut self,
         frame: StopSendingFrame,
         events: &mut EventQueue,
-    ) -> Result<(), CloseReason> {
+    ) -> Result<News, CloseReason> {
         let id = frame.stream;
-        if !self.opening.was_opened(id) {
-            self.open_for_peer(id, events)?;
-        }
+        let opens = self.open_if_new(id, events)?;
         if let Some(stream) = self.map.get_mut(&id)
             && self
                 .sending
@@ -112,8 +112,9 @@ impl Streams {
         {
             self.signals.push(Signal::Reset(id));
             self.sending.wake_blocked(&mut self.map, events);
+            return Ok(News::Some);
         }
-        Ok(())
+        Ok(opens)
     }
 
     /// Whether the peer knows of streams that are broken off.
