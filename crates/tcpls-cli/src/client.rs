@@ -17,6 +17,7 @@ use crate::dialler::Dialler;
 use crate::exit::{Exit, Failure};
 use crate::number::{LONGEST, parse_seconds};
 use crate::path_arg::PathArg;
+use crate::profile_arg::ProfileArg;
 use crate::silencer::Silencer;
 use crate::target::Target;
 use crate::tls::{AnyCertificate, TlsArgs};
@@ -45,6 +46,8 @@ pub(crate) struct ClientArgs {
     /// How long the TCP connection may take to come about, and then the handshake
     #[arg(long, value_name = "SECS", default_value = "10", value_parser = parse_seconds)]
     pub(crate) connect_timeout: Duration,
+    #[command(flatten)]
+    profile: ProfileArg,
     #[command(flatten)]
     tls: TlsArgs,
 }
@@ -153,7 +156,8 @@ impl ClientArgs {
         })
     }
 
-    fn config(&self, session: SessionConfig) -> Result<ClientConfig, Failure> {
+    fn config(&self, mut session: SessionConfig) -> Result<ClientConfig, Failure> {
+        self.profile.apply(&mut session);
         let provider = self.tls.provider();
         let versions = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])

@@ -17,6 +17,7 @@ mod log;
 mod memory;
 mod number;
 mod path_arg;
+mod profile_arg;
 mod progress;
 mod report;
 mod server;

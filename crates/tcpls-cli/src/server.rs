@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::certificates::{Identity, SelfSigned, read_roots};
 use crate::client::unusable;
 use crate::exit::{Exit, Failure};
+use crate::profile_arg::ProfileArg;
 use crate::report::Format;
 use crate::tls::TlsArgs;
 
@@ -38,6 +39,8 @@ pub(crate) struct ServerArgs {
     /// Demand a client certificate that leads to one in this file
     #[arg(long, value_name = "PEM")]
     client_ca: Option<PathBuf>,
+    #[command(flatten)]
+    profile: ProfileArg,
     #[command(flatten)]
     tls: TlsArgs,
 }
@@ -67,9 +70,10 @@ impl ServerArgs {
     /// Starts to listen and says so on standard output. Sessions are like `session`.
     pub(crate) fn listen(
         &self,
-        session: SessionConfig,
+        mut session: SessionConfig,
         format: Format,
     ) -> Result<Endpoint, Failure> {
+        self.profile.apply(&mut session);
         let mut config = self.config()?;
         let mut transport = TransportConfig::default();
         transport.session(session);

@@ -5,8 +5,9 @@ mod report;
 mod transfer;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
-use tcpls_tokio::{ClientConfig, Endpoint, ServerConfig, Session};
+use tcpls_tokio::{ClientConfig, Endpoint, ServerConfig, Session, SessionConfig, TransportConfig};
 use tokio::time::Instant;
 
 use self::breakage::{Arrivals, break_and_heal, second_path};
@@ -16,6 +17,7 @@ use crate::certificates::SelfSigned;
 use crate::client::unusable;
 use crate::exit::{Exit, Failure};
 use crate::number::parse_size;
+use crate::profile_arg::ProfileArg;
 use crate::progress::Progress;
 use crate::report::Format;
 
@@ -36,10 +38,12 @@ pub(crate) struct Args {
     /// Flip a bit of one byte that arrived, to see that the comparison notices
     #[arg(long)]
     damage: bool,
+    #[command(flatten)]
+    profile: ProfileArg,
 }
 
 pub(crate) async fn run(args: &Args, format: Format) -> Result<(), Failure> {
-    let pair = Pair::connect().await?;
+    let pair = Pair::connect(args.profile).await?;
     let plan = Plan {
         streams: args.streams,
         size: args.size,
@@ -82,7 +86,12 @@ struct Pair {
 }
 
 impl Pair {
-    async fn connect() -> Result<Self, Failure> {
+    async fn connect(profile: ProfileArg) -> Result<Self, Failure> {
+        let mut session = SessionConfig::new();
+        profile.apply(&mut session);
+        let mut transport = TransportConfig::default();
+        transport.session(session);
+        let transport = Arc::new(transport);
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let cannot_listen = |error| {
             Failure::new(
@@ -93,10 +102,12 @@ impl Pair {
         let certificate = SelfSigned::generate(any_port.ip())?;
         let roots = certificate.as_roots()?;
         let identity = certificate.identity;
-        let config =
+        let mut config =
             ServerConfig::with_single_cert(identity.chain, identity.key).map_err(unusable)?;
+        config.transport_config(Arc::clone(&transport));
         let server_endpoint = Endpoint::server(config, any_port).map_err(cannot_listen)?;
-        let config = ClientConfig::with_root_certificates(roots).map_err(unusable)?;
+        let mut config = ClientConfig::with_root_certificates(roots).map_err(unusable)?;
+        config.transport_config(transport);
         let client_endpoint = Endpoint::client(config);
 
         let address = server_endpoint.local_addr().map_err(cannot_listen)?;

@@ -1,5 +1,7 @@
 //! `tcpls probe`: what does this peer speak?
 
+mod beyond;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use tcpls_tokio::{Connected, PathOptions, Session};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, timeout};
 
+use self::beyond::Beyond;
 use crate::client::{ClientArgs, Dialled, Wishes};
 use crate::exit::Failure;
 use crate::number::milliseconds;
@@ -16,7 +19,8 @@ use crate::tls::{kx_group_name, suite_name};
 
 /// Say whether a server speaks TCPLS, or why not
 ///
-/// With TCPLS it also tries whether another connection can join the session. Falling back to plain TLS
+/// With TCPLS it also tries whether another connection can join the session, and shows what both sides
+/// agreed on beyond the draft. Falling back to plain TLS
 /// is a finding, not an error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -37,6 +41,9 @@ struct Report {
     /// Name resolution and TCP handshake.
     connect_ms: f64,
     handshake_ms: f64,
+    /// What was agreed on beyond the draft; left out without TCPLS.
+    #[serde(flatten)]
+    beyond: Option<Beyond>,
     /// Tokens for further connections that the server gave.
     tokens: u32,
     /// Whether another connection joined the session; `null` without TCPLS.
@@ -106,6 +113,10 @@ impl Report {
                 .map(|alpn| alpn.escape_ascii().to_string()),
             connect_ms: milliseconds(dialled.connect_time),
             handshake_ms: milliseconds(dialled.handshake_time),
+            beyond: match &dialled.connected {
+                Connected::Session(session) => Some(Beyond::new(session)),
+                Connected::Plain(_) => None,
+            },
             tokens: 0,
             joined: None,
             join_ms: None,
@@ -139,6 +150,9 @@ impl fmt::Display for Report {
         writeln!(f, "  cipher suite  {}", self.cipher_suite)?;
         writeln!(f, "  key exchange  {}", or_none(&self.kx_group))?;
         writeln!(f, "  ALPN          {}", or_none(&self.alpn))?;
+        if let Some(beyond) = &self.beyond {
+            writeln!(f, "{beyond}")?;
+        }
         if self.tcpls {
             writeln!(f, "  tokens        {}", self.tokens)?;
             match (self.join_ms, &self.join_reason) {

@@ -42,6 +42,12 @@ fn the_report_is_data_with_json() {
 }
 
 #[test]
+fn the_draft_alone_will_do() {
+    let finished = run(&["demo", "--size", "3M", "--streams", "2", "--draft-only"]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+}
+
+#[test]
 fn nothing_to_send_is_equal_too() {
     let finished = run(&["demo", "--size", "0", "--streams", "1", "--json"]);
     assert_eq!(finished.code, Some(0), "{finished:?}");

@@ -43,6 +43,21 @@ fn a_given_number_of_bytes_arrives_in_every_direction() {
 }
 
 #[test]
+fn bytes_arrive_where_a_side_speaks_the_draft_alone() {
+    let size = SIZE.to_string();
+    for (name, server, client) in [
+        ("perf_draft_server", &["--draft-only"][..], &[][..]),
+        ("perf_draft_client", &[], &["--draft-only"]),
+    ] {
+        let server = Server::start(&["perf", "server"], name, server);
+        let flags = ["--bidir", "-n", &size, "--connections", "2"];
+        let json = measure(&server, &[&flags[..], client].concat());
+        assert_eq!(json["bytes"], 2 * SIZE, "{json}");
+        assert_eq!(json["connections"], 2, "{json}");
+    }
+}
+
+#[test]
 fn time_ends_a_measurement_and_intervals_add_up_to_no_more() {
     let server = Server::start(&["perf", "server"], "perf_time", &[]);
     let flags = ["-t", "0.4", "-i", "0.1", "-P", "2", "--cipher", "aes128gcm"];

@@ -77,6 +77,47 @@ fn a_plain_tls_server_is_a_finding_with_its_reason() {
     assert_eq!(json["reason"], "the server did not accept TCPLS");
     assert!(json["kx_group"].is_string(), "{json}");
     assert!(json["joined"].is_null(), "{json}");
+    assert!(json.get("profile").is_none(), "{json}");
+}
+
+#[test]
+fn what_was_agreed_on_beyond_the_draft_is_shown() {
+    let server = Server::start(&["echo"], "probe_profile", &[]);
+    let args = ["probe", &server.address, "--ca", server.ca()];
+    let json = run(&[&args[..], &["--json"]].concat()).json();
+    assert_eq!(json["profile"], "extended", "{json}");
+    let features = json["features"].as_array().unwrap();
+    for feature in ["stream_reset", "session_close", "tokens", "idle"] {
+        assert!(features.contains(&feature.into()), "{feature} in {json}");
+    }
+    for key in ["max_idle_ms", "max_data", "max_streams", "linger_s"] {
+        assert!(json["params"].get(key).is_some(), "{key} in {json}");
+    }
+    let finished = run(&args);
+    for part in [
+        "\n  profile       extended\n",
+        "\n  features      ",
+        "\n  parameters    ",
+    ] {
+        assert!(finished.stdout_text().contains(part), "{finished:?}");
+    }
+}
+
+#[test]
+fn a_side_that_speaks_the_draft_alone_is_recognised() {
+    let server = Server::start(&["echo"], "probe_draft", &["--draft-only"]);
+    let extended = Server::start(&["echo"], "probe_draft_client", &[]);
+    for (server, flags) in [(&server, &[][..]), (&extended, &["--draft-only"])] {
+        let args = ["probe", &server.address, "--ca", server.ca()];
+        let json = run(&[&args[..], flags, &["--json"]].concat()).json();
+        assert_eq!(json["profile"], "draft", "{json}");
+        assert_eq!(json["features"], serde_json::json!([]), "{json}");
+        assert!(json["params"].is_null(), "{json}");
+        assert_eq!(json["joined"], true, "{json}");
+        let finished = run(&[&args[..], flags].concat());
+        let line = "\n  profile       the draft alone\n";
+        assert!(finished.stdout_text().contains(line), "{finished:?}");
+    }
 }
 
 #[test]
