@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -34,6 +35,8 @@ pub(crate) struct Setup {
     pub(crate) client_certificate: ClientCertificate,
     /// Whether the endpoint offers what the draft does not have.
     pub(crate) profile: Profile,
+    /// How long a session waits for a connection when it has none, instead of 30 s.
+    pub(crate) linger: Option<Duration>,
 }
 
 /// What an endpoint does about certificates of clients.
@@ -105,6 +108,9 @@ impl Setup {
         session.profile(self.profile);
         if let Some(records) = self.key_update_after {
             session.key_update_after(records);
+        }
+        if let Some(linger) = self.linger {
+            session.orphan_timeout(Some(linger));
         }
         transport.session(session);
         transport

@@ -38,7 +38,8 @@ pub(super) fn rows() -> Vec<Scenario> {
             "1,000 connections join with the profile on, no identifier comes twice, and it goes on",
             thousand,
         )
-        .within(Duration::from_secs(120)),
+        .within(Duration::from_secs(120))
+        .full_only(),
         Scenario::new(
             "join-wrong-token",
             "a thief",

@@ -5,6 +5,7 @@ mod library;
 #[cfg(target_os = "linux")]
 mod network;
 mod ours;
+mod profile;
 mod rustls;
 mod s_client;
 mod s_server;
@@ -21,6 +22,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     rows.extend(library::rows());
     rows.extend(rustls::rows());
     rows.extend(ours::rows());
+    rows.extend(profile::rows());
     rows.extend(strangers::rows());
     rows.extend(joins::rows());
     #[cfg(target_os = "linux")]

@@ -25,5 +25,6 @@ mod profile;
 mod proxy;
 mod refusals;
 mod resets;
+mod resumption;
 mod streams;
 mod tokens;
