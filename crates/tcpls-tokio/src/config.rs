@@ -9,11 +9,11 @@ use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 #[cfg(feature = "aws-lc")]
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tcpls_core::SessionConfig;
 use tcpls_core::crypto::{Backend, Options, RandomBlock, TlsClient, TlsServer};
 use tcpls_core::wire::hello::join::RandomSource;
 use tcpls_core::wire::token::TOKEN_LENGTH;
 use tcpls_core::wire::{ExtensionCodec, Token};
+use tcpls_core::{Profile, SessionConfig};
 
 use crate::address_filter::{AddressFilter, PublicAddresses};
 use crate::error::{ConnectError, InvalidConfig};
@@ -53,6 +53,34 @@ impl TransportConfig {
     /// Limits and delays inside a session; see [`SessionConfig`] for what each costs.
     pub fn session(&mut self, session: SessionConfig) -> &mut Self {
         self.session = session;
+        self
+    }
+
+    /// Whether sessions offer what the draft does not have; default [`Profile::Extended`].
+    pub fn profile(&mut self, profile: Profile) -> &mut Self {
+        self.session.profile(profile);
+        self
+    }
+
+    /// After how long a silence of the peer a session ends, at most a year; default none. As
+    /// [`SessionConfig::idle_timeout`], which [`session`](Self::session) replaces along with the rest.
+    pub fn max_idle_timeout(&mut self, timeout: Option<Duration>) -> &mut Self {
+        self.session.idle_timeout(timeout);
+        self
+    }
+
+    /// After how long without a received record a Ping asks for one, at most a year; default none. As
+    /// [`SessionConfig::keep_alive`], which [`session`](Self::session) replaces along with the rest.
+    pub fn keep_alive_interval(&mut self, interval: Option<Duration>) -> &mut Self {
+        self.session.keep_alive(interval);
+        self
+    }
+
+    /// How long a session without connections waits for one, at most a year; default 30 s. Hours or days let
+    /// it outlive the sleep of its computer. As [`SessionConfig::orphan_timeout`], which
+    /// [`session`](Self::session) replaces along with the rest.
+    pub fn session_linger(&mut self, time: Option<Duration>) -> &mut Self {
+        self.session.orphan_timeout(time);
         self
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::common::{Identity, SERVER_NAME, pattern};
 use tcpls_tokio::{
-    Endpoint, Features, PathError, PathEvent, PathOptions, PathStatus, Profile, Session,
-    SessionConfig, TransportConfig,
+    Endpoint, Features, OpenError, PathError, PathEvent, PathOptions, PathStatus, Profile,
+    ReadError, ResetError, Session, SessionConfig, SessionError, TransportConfig, WriteError,
 };
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -72,6 +72,65 @@ async fn paths_are_talked_about() {
     }
     assert!(matches!(second.probe().await, Err(PathError::Lost(_))));
     assert_eq!((near.paths().len(), far.paths().len()), (1, 1));
+}
+
+/// A stream that is broken off shows with its code at the other side, and so does one that nobody wants.
+#[tokio::test]
+async fn streams_are_reset_and_stopped_with_codes() {
+    let (near, far, _server) = pair(Profile::Extended, Profile::Extended).await;
+    let (mut send, mut recv) = near.open_bi().await.unwrap();
+    send.write_all(b"part").await.unwrap();
+    let (mut far_send, mut far_recv) = far.accept_bi().await.unwrap();
+    assert_eq!(far_recv.read_chunk(4).await.unwrap().unwrap(), b"part"[..]);
+    send.reset(7).unwrap();
+    assert_eq!(send.reset(8), Err(ResetError::ClosedStream));
+    assert_eq!(far_recv.read_chunk(1).await, Err(ReadError::Reset(7)));
+    recv.stop(9);
+    assert_eq!(recv.read_chunk(1).await, Err(ReadError::ClosedStream));
+    assert_eq!(far_send.stopped().await, Ok(Some(9)));
+    assert_eq!(far_send.write(b"x").await, Err(WriteError::Stopped(9)));
+}
+
+/// A peer that speaks the draft alone cannot be told of a reset, nor of streams of one direction: nothing
+/// happens then.
+#[tokio::test]
+async fn a_draft_only_peer_is_asked_for_nothing_it_does_not_know() {
+    let (near, far, _server) = pair(Profile::Extended, Profile::DraftOnly).await;
+    let (mut send, _recv) = near.open_bi().await.unwrap();
+    send.write_all(b"part").await.unwrap();
+    assert_eq!(send.reset(7), Err(ResetError::UnsupportedByPeer));
+    send.finish().unwrap();
+    let (_far_send, mut far_recv) = far.accept_bi().await.unwrap();
+    assert_eq!(far_recv.read_to_end(10).await.unwrap(), b"part");
+    let refused = near.open_uni().await.unwrap_err();
+    assert_eq!(refused, OpenError::UnsupportedByPeer);
+    near.force_key_update();
+    near.close(0, b"");
+    let reason = far.accept_uni().await.unwrap_err();
+    assert_eq!(reason, SessionError::PeerClose);
+}
+
+/// The times of the transport configuration reach the session, and the peer.
+#[tokio::test]
+async fn times_are_set_for_all_sessions() {
+    let identity = Identity::generate();
+    let mut transport = TransportConfig::default();
+    transport
+        .max_idle_timeout(Some(Duration::from_secs(90)))
+        .keep_alive_interval(Some(Duration::from_secs(20)))
+        .session_linger(Some(Duration::from_secs(86_400)));
+    let mut near = identity.client_config();
+    near.transport_config(Arc::new(transport));
+    let server = Endpoint::server(identity.server_config(), LOOPBACK).unwrap();
+    let client = Endpoint::client(near);
+    let address = server.local_addr().unwrap();
+    let accept = async { server.accept().await.unwrap().await.unwrap() };
+    let (near, far) = tokio::join!(client.connect(address, SERVER_NAME), accept);
+    let told = far.peer_params().unwrap();
+    assert_eq!(told.max_idle, Some(90_000));
+    assert_eq!(told.keepalive, Some(20_000));
+    assert_eq!(told.linger, Some(86_400));
+    assert_eq!(near.unwrap().peer_params().unwrap().max_idle, None);
 }
 
 /// With a peer that speaks the draft alone a probe is a Ping, and statuses stay here.
