@@ -41,13 +41,13 @@ impl Lane {
 
 impl Lanes {
     /// Adds a stream that has `unsent` bytes to send and is in no queue.
-    pub(crate) fn add(&mut self, stream: StreamId, unsent: u64, limit: &Limit) {
+    pub(crate) fn add(&mut self, stream: StreamId, unsent: u64, limit: &Limit, priority: i32) {
         let lane = self.lanes.iter().position(|lane| lane.limit == *limit);
         if let Some(lane) = lane.and_then(|index| self.lanes.get_mut(index)) {
-            lane.queue.add(stream, unsent);
+            lane.queue.add(stream, unsent, priority);
         } else {
             let mut lane = Lane::new(limit.clone());
-            lane.queue.add(stream, unsent);
+            lane.queue.add(stream, unsent, priority);
             self.lanes.push(lane);
         }
     }

@@ -1,6 +1,6 @@
 //! Which stream sends next.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::wire::StreamId;
 
@@ -12,10 +12,20 @@ const SMALL_IN_A_ROW: u8 = 8;
 
 /// The streams that have something to send, and none that has not, so that idle streams cost nothing.
 ///
-/// Streams take turns of one frame. A stream that just got a little data goes ahead of those in the
-/// middle of a lot, but only [`SMALL_IN_A_ROW`] times before one of these has its turn.
+/// Those of the highest priority go first; streams of one priority take turns.
 #[derive(Debug, Default)]
 pub(crate) struct ReadyQueue {
+    levels: BTreeMap<i32, Turns>,
+    /// The priority of the stream that had its turn last.
+    latest: i32,
+}
+
+/// Streams of one priority, which take turns of one frame.
+///
+/// A stream that just got a little data goes ahead of those in the middle of a lot, but only
+/// [`SMALL_IN_A_ROW`] times before one of these has its turn.
+#[derive(Debug, Default)]
+struct Turns {
     small: VecDeque<StreamId>,
     bulk: VecDeque<StreamId>,
     small_in_a_row: u8,
@@ -26,16 +36,65 @@ pub(crate) struct ReadyQueue {
 
 impl ReadyQueue {
     /// Adds a stream that has `unsent` bytes to send and is not in the queue.
-    pub(crate) fn add(&mut self, stream: StreamId, unsent: u64) {
+    pub(crate) fn add(&mut self, stream: StreamId, unsent: u64, priority: i32) {
+        let turns = self.levels.entry(priority).or_default();
         if unsent <= SMALL {
-            self.small.push_back(stream);
+            turns.small.push_back(stream);
         } else {
-            self.bulk.push_back(stream);
+            turns.bulk.push_back(stream);
         }
     }
 
     /// The stream whose turn it is.
     pub(crate) fn next(&self) -> Option<StreamId> {
+        self.levels.values().rev().find_map(Turns::next)
+    }
+
+    /// Takes out the stream that [`next`](Self::next) gave.
+    pub(crate) fn advance(&mut self) {
+        let mut levels = self.levels.iter_mut().rev();
+        if let Some((priority, turns)) = levels.find(|(_, turns)| turns.next().is_some()) {
+            turns.advance();
+            self.latest = *priority;
+        }
+    }
+
+    /// Keeps the stream that had its turn last and has more, for the next record.
+    pub(crate) fn keep(&mut self, stream: StreamId) {
+        self.levels
+            .entry(self.latest)
+            .or_default()
+            .served
+            .push(stream);
+    }
+
+    /// The record is built.
+    pub(crate) fn end_record(&mut self) {
+        for turns in self.levels.values_mut() {
+            turns.bulk.extend(turns.served.drain(..));
+        }
+        // One level is kept, so that a stream that comes and goes allocates nothing.
+        if self.levels.len() > 1 {
+            self.levels.retain(|_, turns| !turns.is_empty());
+        }
+    }
+
+    /// Takes a stream out, wherever it is in the queue.
+    pub(crate) fn remove(&mut self, stream: StreamId) {
+        for turns in self.levels.values_mut() {
+            turns.small.retain(|other| *other != stream);
+            turns.bulk.retain(|other| *other != stream);
+            turns.served.retain(|other| *other != stream);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.levels.values().all(Turns::is_empty)
+    }
+}
+
+impl Turns {
+    fn next(&self) -> Option<StreamId> {
         if self.is_turn_of_bulk() {
             self.bulk.front()
         } else {
@@ -44,8 +103,7 @@ impl ReadyQueue {
         .copied()
     }
 
-    /// Takes out the stream that [`next`](Self::next) gave.
-    pub(crate) fn advance(&mut self) {
+    fn advance(&mut self) {
         if self.is_turn_of_bulk() {
             self.bulk.pop_front();
             self.small_in_a_row = 0;
@@ -55,24 +113,7 @@ impl ReadyQueue {
         }
     }
 
-    /// Keeps a stream that had its turn and has more, for the next record.
-    pub(crate) fn keep(&mut self, stream: StreamId) {
-        self.served.push(stream);
-    }
-
-    /// The record is built.
-    pub(crate) fn end_record(&mut self) {
-        self.bulk.extend(self.served.drain(..));
-    }
-
-    /// Takes a stream out, wherever it is in the queue.
-    pub(crate) fn remove(&mut self, stream: StreamId) {
-        self.small.retain(|other| *other != stream);
-        self.bulk.retain(|other| *other != stream);
-        self.served.retain(|other| *other != stream);
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.small.is_empty() && self.bulk.is_empty() && self.served.is_empty()
     }
 

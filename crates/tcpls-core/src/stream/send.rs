@@ -29,6 +29,8 @@ pub(crate) struct SendHalf {
     pub(crate) stopped: Option<u32>,
     pub(crate) holder: Holder,
     pub(crate) allowance: Allowance,
+    /// Streams of a higher one go first.
+    pub(crate) priority: i32,
 }
 
 /// How far the peer lets a stream go; everywhere, unless it says otherwise.

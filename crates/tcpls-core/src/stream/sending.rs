@@ -164,7 +164,8 @@ impl Sending {
         let credit = self.credit();
         if half.place != QueuePlace::Queued && half.next_len(credit).is_some() {
             half.place = QueuePlace::Queued;
-            self.ready.add(id, half.unsent(), &half.limit);
+            self.ready
+                .add(id, half.unsent(), &half.limit, half.priority);
         } else if half.place == QueuePlace::Out && half.is_starved(credit) {
             half.place = QueuePlace::Starved;
             self.starved.push_back(id);
@@ -176,7 +177,18 @@ impl Sending {
         let before = std::mem::replace(&mut half.limit, limit);
         if half.place == QueuePlace::Queued {
             self.ready.remove(id, &before);
-            self.ready.add(id, half.unsent(), &half.limit);
+            self.ready
+                .add(id, half.unsent(), &half.limit, half.priority);
+        }
+    }
+
+    /// Sets which streams this one goes before.
+    pub(crate) fn set_priority(&mut self, id: StreamId, half: &mut SendHalf, priority: i32) {
+        half.priority = priority;
+        if half.place == QueuePlace::Queued {
+            self.ready.remove(id, &half.limit);
+            self.ready
+                .add(id, half.unsent(), &half.limit, half.priority);
         }
     }
 

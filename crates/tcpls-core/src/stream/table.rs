@@ -226,6 +226,13 @@ impl Streams {
         self.map.get(&id)?.send.limit.as_deref()
     }
 
+    /// Sets which streams a stream goes before.
+    pub(crate) fn set_priority(&mut self, id: StreamId, priority: i32) -> Result<(), WriteError> {
+        let (sending, half) = self.writable(id)?;
+        sending.set_priority(id, half, priority);
+        Ok(())
+    }
+
     /// The lanes of streams that have something to send, with the connections that these are limited to.
     pub(crate) fn lanes(&self) -> impl Iterator<Item = (usize, Option<&[ConnectionHandle]>)> + '_ {
         self.sending.lanes()

@@ -81,6 +81,14 @@ impl<'a> SendStream<'a> {
         self.streams.set_limit(self.id, limit)
     }
 
+    /// Which streams this one goes before; default 0. As long as a stream of a higher priority has
+    /// something to send, new or again, those of a lower one wait; streams of one priority take turns.
+    /// It is about this side's sending alone: the peer is not told, and priorities compare among
+    /// streams with the same [`set_paths`](Self::set_paths).
+    pub fn set_priority(&mut self, priority: i32) -> Result<(), WriteError> {
+        self.streams.set_priority(self.id, priority)
+    }
+
     /// Whether the peer has all bytes and the end. When it has not, the session knows that a writer
     /// waits and keeps its sockets read (reading A-34 a), and
     /// [`Event::SendAcked`](crate::Event::SendAcked) says when to ask again.

@@ -36,6 +36,7 @@ mod misbehaviour;
 mod network;
 mod packing;
 mod path_state;
+mod priorities;
 mod retiring;
 mod scheduling;
 mod silence;
