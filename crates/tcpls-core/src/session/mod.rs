@@ -127,7 +127,7 @@ impl Session {
     }
 
     /// In: a connection is ready for protected records. The first has the identifier
-    /// [`ConnectionId::FIRST`], each other one that of its token, which is spent with this. Using an
+    /// [`ConnectionId::FIRST`](crate::wire::ConnectionId::FIRST), each other one that of its token, which is spent with this. Using an
     /// identifier twice ends the session, because it would repeat nonces. A connection that is added to a session on its way out ends with it.
     ///
     /// One that joined carries Ping alone until the peer was heard on it, as long as another connection
