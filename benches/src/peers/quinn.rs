@@ -33,7 +33,7 @@ impl Quinn {
     /// the system at a time, have to fit into 64 KiB.
     pub(super) fn large() -> Self {
         Self {
-            name: "quinn, packets of 6000",
+            name: "quinn with 6000-byte packets",
             packet: Some(6000),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tcpls_tokio::{
     ClientConfig, Endpoint, Failover, PathOptions, RecvStream, SendStream, ServerConfig, Session,
-    SessionConfig, TransportConfig, provider,
+    SessionConfig, TransportConfig, core::StreamAnnouncement, provider,
 };
 
 use super::byte_stream::{Reading, Writing};
@@ -45,22 +45,22 @@ impl Tcpls {
         [
             plain,
             Self {
-                name: "TCPLS, no failover",
+                name: "TCPLS without failover",
                 failover: Failover::Off,
                 ..plain
             },
             Self {
-                name: "TCPLS, AsyncRead/AsyncWrite",
+                name: "TCPLS with AsyncRead/Write",
                 interface: Interface::Copies,
                 ..plain
             },
             Self {
-                name: "TCPLS, 2 connections",
+                name: "TCPLS on 2 connections",
                 connections: 2,
                 ..plain
             },
             Self {
-                name: "TCPLS, 4 connections",
+                name: "TCPLS on 4 connections",
                 connections: 4,
                 ..plain
             },
@@ -71,6 +71,8 @@ impl Tcpls {
         let mut session = SessionConfig::new();
         session
             .failover(self.failover)
+            // As with the others, which do not tell the peer before there is data.
+            .announcement(StreamAnnouncement::WithData)
             .stream_send_buffer(usize::try_from(STREAM_WINDOW)?)
             .session_send_buffer(usize::try_from(SESSION_WINDOW)?)
             .own_streams(streams)
