@@ -10,10 +10,12 @@ use crate::arguments::Arguments;
 use crate::figure::{Failure, Figures, Results};
 use crate::subject::{self, Outcome, Subject};
 use crate::workloads::Workload;
-use crate::{memory, meter};
+use crate::{memory, memory::Idle, meter};
 
 /// A measurement that takes longer has failed.
 const LIMIT: Duration = Duration::from_secs(20);
+/// Programs that count memory at a time.
+const AT_A_TIME: usize = 4;
 /// What the transport of the last measurement may take to wind up.
 const SETTLE: Duration = Duration::from_millis(20);
 
@@ -52,18 +54,41 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Results, Error> {
             }
         }
     }
-    for workload in memory::KINDS {
-        if !workload.name().contains(&arguments.only) {
-            continue;
-        }
-        for subject in &subjects {
-            show(&format!("{}, {}", workload.name(), subject.name()));
-            let outcome = memory::measure(workload, subject.name(), arguments.effort());
-            note(&mut results, workload.name(), &**subject, outcome);
+    for kind in memory::KINDS {
+        if kind.name().contains(&arguments.only) {
+            show(kind.name());
+            measure_memory(kind, &subjects, arguments, &mut results);
         }
     }
     show("");
     Ok(results)
+}
+
+/// Several at a time: how long they take is no matter, and mostly they wait.
+fn measure_memory(
+    kind: Idle,
+    subjects: &[Arc<dyn Subject>],
+    arguments: &Arguments,
+    results: &mut Results,
+) {
+    let effort = arguments.effort();
+    for some in subjects.chunks(AT_A_TIME) {
+        let outcomes = std::thread::scope(|scope| {
+            let measure = |subject: &Arc<dyn Subject>| {
+                let name = subject.name();
+                scope.spawn(move || memory::measure(kind, name, effort))
+            };
+            let started: Vec<_> = some.iter().map(measure).collect();
+            let finished = started.into_iter().map(|thread| {
+                let outcome = thread.join();
+                outcome.unwrap_or_else(|_| Err("somebody panicked".into()))
+            });
+            finished.collect::<Vec<_>>()
+        });
+        for (subject, outcome) in some.iter().zip(outcomes) {
+            note(results, kind.name(), &**subject, outcome);
+        }
+    }
 }
 
 /// Does it in a task, so that it runs on the same threads as all that it starts.

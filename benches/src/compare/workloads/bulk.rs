@@ -80,7 +80,9 @@ pub(super) async fn run<P: Peer>(
         // The first byte shows the stream to the server, whoever sends the rest.
         send.send(Bytes::from_static(&[7])).await?;
         halves.push((bulk.client_sends(), send, receive));
-        let (send, receive) = far.accept().await?;
+        let (mut send, receive) = far.accept().await?;
+        // And back: yamux opens no more while 256 wait for a sign of life.
+        send.send(Bytes::from_static(&[7])).await?;
         halves.push((bulk.server_sends(), send, receive));
     }
     let gauge = Arc::new(Gauge::default());
@@ -93,7 +95,7 @@ pub(super) async fn run<P: Peer>(
     tokio::time::sleep(effort.window).await;
     let end = gauge.reading();
     gauge.stop();
-    let first_bytes = u64::try_from(bulk.streams())?;
+    let first_bytes = 2 * u64::try_from(bulk.streams())?;
     // What fills the buffers of very many streams may take very long to get through.
     if let Ok(moved) = timeout(DRAIN, finish(tasks)).await {
         let (sent, received) = moved?;

@@ -22,10 +22,12 @@ pub(super) async fn run<P: Peer>(peer: &P, effort: Effort, identity: &Identity) 
     let (near, far) = link.establish().await?;
     let mut open = Vec::new();
     for _ in 0..STREAMS {
-        let (mut send, receive) = near.open().await?;
+        let (mut send, mut receive) = near.open().await?;
         send.send(Bytes::from_static(&[7])).await?;
-        let (far_send, mut far_receive) = far.accept().await?;
+        let (mut far_send, mut far_receive) = far.accept().await?;
         receive_up_to(&mut far_receive, 1).await?;
+        far_send.send(Bytes::from_static(&[7])).await?;
+        receive_up_to(&mut receive, 1).await?;
         open.push((send, receive, far_send, far_receive));
     }
     // Acknowledgements and the like have gone out by then.
