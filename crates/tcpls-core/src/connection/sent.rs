@@ -232,6 +232,11 @@ impl SentRecords {
         self.in_flight() < MAX_IN_FLIGHT
     }
 
+    /// Whether a peer that acknowledges what it gets cannot have left so many frames.
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.in_flight() >= 2 * MAX_IN_FLIGHT
+    }
+
     /// How many frames are unacknowledged.
     pub(crate) fn in_flight(&self) -> usize {
         self.frames.len() + self.duplicates.len()

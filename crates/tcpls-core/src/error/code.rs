@@ -139,7 +139,9 @@ impl CloseReason {
 impl Limit {
     fn code(self) -> TransportCode {
         match self {
-            Self::UnreadBytes | Self::OutOfOrderBytes => TransportCode::EXCESSIVE_LOAD,
+            Self::UnreadBytes | Self::OutOfOrderBytes | Self::UnacknowledgedFrames => {
+                TransportCode::EXCESSIVE_LOAD
+            }
             Self::PeerStreams => TransportCode::STREAM_LIMIT,
             Self::FailedRecords | Self::SealedRecords | Self::RecordSequence => {
                 TransportCode::AEAD_LIMIT
@@ -169,6 +171,7 @@ impl PeerMisbehaved {
             | Self::PingFlood
             | Self::ResetFlood
             | Self::TicketFlood
+            | Self::TokenChurn
             | Self::AddressFlood
             | Self::KeyUpdateFlood => TransportCode::EXCESSIVE_LOAD,
             Self::AckOfUnknownConnection

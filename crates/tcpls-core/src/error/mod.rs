@@ -111,6 +111,9 @@ pub enum Limit {
     /// Records that did not authenticate, summed over the session's connections (reading A-18).
     #[error("too many records did not authenticate")]
     FailedRecords,
+    /// Frames that the peer was sent and does not acknowledge, far beyond what streams may have.
+    #[error("the peer acknowledges too few frames")]
+    UnacknowledgedFrames,
     /// Records sealed under one key, which may not protect more. It is reached when key updates did
     /// not get out in time (reading A-26).
     #[error("a key has protected as many records as it may")]

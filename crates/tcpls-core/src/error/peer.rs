@@ -67,6 +67,9 @@ pub enum PeerMisbehaved {
     /// A server asked for tokens, which is the client's alone.
     #[error("a server asked for tokens")]
     TokenRequestFromServer,
+    /// So many tokens were given up in a row that the peer cannot be told of all of them.
+    #[error("too many tokens were given up in a row")]
+    TokenChurn,
     /// More unused tokens than a client can ask for.
     #[error("the server gave too many tokens")]
     TooManyTokens,
@@ -109,6 +112,7 @@ impl PeerMisbehaved {
             | Self::PingFlood
             | Self::ResetFlood
             | Self::TicketFlood
+            | Self::TokenChurn
             | Self::AddressFlood
             | Self::KeyUpdateFlood => AlertDescription::UNEXPECTED_MESSAGE,
             Self::UnopenedStream

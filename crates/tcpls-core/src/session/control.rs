@@ -33,6 +33,9 @@ pub(crate) struct Control {
     pub(super) paths: PathWords,
 }
 
+/// How many reports of failed connections wait to be sent at most: more than the draft has connections.
+const MAX_REPORTS: usize = 512;
+
 impl Control {
     pub(crate) fn new(role: Role) -> Self {
         Self {
@@ -212,6 +215,7 @@ impl Control {
             return Ok(News::None);
         }
         self.on_join_failed(new.id);
+        self.check_churn()?;
         Ok(News::Some)
     }
 
@@ -231,10 +235,20 @@ impl Control {
 
     /// a connection that has not joined was reset: its token is burnt and the peer is told, the
     /// first time.
-    pub(crate) fn burn(&mut self, connection: ConnectionId) {
+    pub(crate) fn burn(&mut self, connection: ConnectionId) -> Result<(), PeerMisbehaved> {
         if self.tokens.burn(connection) {
             self.push(ControlFrame::ConnectionReset(connection));
         }
+        self.check_churn()
+    }
+
+    /// A peer that gives up one token after the other must not make the queue grow.
+    fn check_churn(&self) -> Result<(), PeerMisbehaved> {
+        let report = |frame: &&ControlFrame| matches!(frame, ControlFrame::ConnectionReset(_));
+        if self.queue.iter().filter(report).count() > MAX_REPORTS {
+            return Err(PeerMisbehaved::TokenChurn);
+        }
+        Ok(())
     }
 
     /// The same for one whose join failed here.

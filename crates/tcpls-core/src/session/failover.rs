@@ -118,7 +118,7 @@ pub(super) fn on_connection_reset(
             }
         }
         None if session.connections.was_forgotten(id) => {}
-        None if session.control.was_issued(id) => session.control.burn(id),
+        None if session.control.was_issued(id) => session.control.burn(id)?,
         None => return Err(PeerMisbehaved::ResetOfUnknownConnection.into()),
     }
     Ok(())

@@ -216,11 +216,8 @@ pub(super) fn on_token_request(session: &mut Session, wanted: u8) -> Result<(), 
     if session.role == Role::Client {
         return Err(PeerMisbehaved::TokenRequestFromServer.into());
     }
-    let spare = wanted.min(session.config.requested_tokens);
-    if spare != session.config.spare_tokens {
-        session.config.spare_tokens = spare;
-        session.effort.on_news();
-    }
+    // Not news: asking for another number again and again brings nothing.
+    session.config.spare_tokens = wanted.min(session.config.requested_tokens);
     Ok(())
 }
 

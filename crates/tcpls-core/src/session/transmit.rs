@@ -219,6 +219,9 @@ fn push_control(
     let Some(connection) = session.connections.get_mut(c) else {
         return Ok(());
     };
+    if connection.sent.is_overfull() {
+        return Err(Limit::UnacknowledgedFrames.into());
+    }
     let mut reset = Vec::new();
     for _ in 0..CONTROL_FRAMES {
         let Some((sent, frame)) = session.control.next_frame(now) else {

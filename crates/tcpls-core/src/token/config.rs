@@ -22,7 +22,8 @@ impl SessionConfig {
     }
 
     /// How long the server takes a token after it was issued, in whole seconds and at least 1; default none:
-    /// as long as the session. The client is given others in time. Tokens for peers that speak the draft
+    /// as long as the session. The client is given others in time, but not while no connection is live: what is
+    /// shorter than such times can take costs sessions. Tokens for peers that speak the draft
     /// alone have no lifetime, nor does the one of the handshake.
     pub fn token_lifetime(&mut self, lifetime: Option<Duration>) -> &mut Self {
         self.token_lifetime = lifetime.map(|time| time.min(super::LONGEST_LIFETIME));

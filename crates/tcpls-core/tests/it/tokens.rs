@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tcpls_core::{
-    CloseReason, ConnectionFailure, Event, PeerMisbehaved, Profile, SessionConfig, TokenError,
+    CloseReason, ConnectionFailure, Event, Limit, PeerMisbehaved, Profile, SessionConfig,
+    TokenError,
     testing::{LinkConfig, Pair, PairConfig, Solo},
     wire::{
         ConnectionId, ExtendedFrame, ExtendedTokenFrame, Features, Frame, Role, SessionParams,
@@ -365,4 +366,48 @@ fn tokens_of_the_profile_reach_the_client() {
         assert_eq!(received, usize::try_from(count - 1).unwrap());
         assert_eq!(pair.client.session.stats().unused_tokens, count);
     }
+}
+
+/// A client that gives up its tokens, and does not read or does not acknowledge that it gets others, costs a
+/// bounded amount of memory, and then its session.
+#[test]
+fn giving_tokens_up_for_ever_ends_the_session() {
+    for (reads, expected) in [
+        (
+            false,
+            CloseReason::PeerMisbehaved(PeerMisbehaved::TokenChurn),
+        ),
+        (
+            true,
+            CloseReason::LimitExceeded(Limit::UnacknowledgedFrames),
+        ),
+    ] {
+        let mut server = solo(Role::Server, SessionConfig::new());
+        let mut given_up = 0;
+        while server.session.close_reason().is_none() {
+            given_up += 1;
+            assert!(given_up < 50_000);
+            server.session.issue_token(token(1)).unwrap();
+            server.receive(&[reset(given_up)]);
+            if reads {
+                server.transmit();
+            }
+        }
+        assert_eq!(close_reason(&server), expected);
+    }
+}
+
+/// Asking for another number of tokens again and again brings nothing.
+#[test]
+fn token_requests_are_limited() {
+    let mut server = solo(Role::Server, SessionConfig::new());
+    for round in 0..1_000_000 {
+        let wanted = if round % 2 == 0 { 0 } else { 8 };
+        server.receive(&[extended(ExtendedFrame::TokenRequest(wanted))]);
+        if server.session.close_reason().is_some() {
+            break;
+        }
+    }
+    let idle = PeerMisbehaved::IdleFrames;
+    assert_eq!(close_reason(&server), CloseReason::PeerMisbehaved(idle));
 }
