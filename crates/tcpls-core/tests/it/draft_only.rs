@@ -1,7 +1,9 @@
 //! A peer that speaks the draft alone sees the draft alone.
 
+use bytes::Bytes;
 use tcpls_core::{
-    CloseReason, ContentType, PathStatus, PeerMisbehaved, Profile, SessionConfig,
+    CloseReason, ContentType, OpenError, PathStatus, PeerMisbehaved, Profile, ResetError,
+    SessionConfig,
     testing::{LinkConfig, Pair, PairConfig, Sent, Solo},
     wire::{DecodeError, Frame, FrameSet, PaddingRun, RecordFrames, Role},
 };
@@ -14,7 +16,7 @@ fn config(profile: Profile) -> SessionConfig {
     config
 }
 
-/// A session from its first stream to its close: joins, a connection that breaks, one that is left for
+/// A session from its first stream to its close, in which either side does all that there is: joins, a connection that breaks, one that is left for
 /// another, streams of both sides, tokens and addresses. Returns every record of both sides.
 fn whole_life(client: Profile, server: Profile) -> Vec<Sent> {
     let mut pair = Pair::new(PairConfig {
@@ -43,6 +45,15 @@ fn whole_life(client: Profile, server: Profile) -> Vec<Sent> {
         let handle = pair.client.connection(next);
         let statuses = [PathStatus::Backup, PathStatus::Available];
         pair.client.session.set_path_status(handle, statuses[round]);
+        pair.client.session.probe(handle);
+        let there = pair.server.connection(next);
+        pair.server.session.handle_remote_address(there, address);
+        let host = pair.host(role.peer());
+        let refused = host.session.send(stream).reset(7);
+        assert_eq!(refused, Err(ResetError::UnsupportedByPeer));
+        let refused = host.session.open_uni();
+        assert_eq!(refused, Err(OpenError::UnsupportedByPeer));
+        host.session.force_key_update();
     }
     pair.reset(broken);
     pair.drive();
@@ -52,12 +63,14 @@ fn whole_life(client: Profile, server: Profile) -> Vec<Sent> {
     for (role, stream) in streams {
         let data = pattern(stream, role, 0, 100_000);
         assert!(transfer(&mut pair, role, stream, &data) == data);
-        pair.host(role.peer()).session.drop_recv(stream);
+        let mut recv = pair.host(role.peer()).session.recv(stream);
+        recv.stop_sending(8);
         pair.host(role).session.send(stream).finish().unwrap();
     }
     pair.drive();
     let now = pair.clock.now();
-    pair.server.session.close(now);
+    let reason = Bytes::from_static(b"enough");
+    pair.server.session.close_with(7, reason, now);
     pair.drive();
     let reason = pair.client.session.close_reason();
     assert_eq!(reason, Some(CloseReason::PeerClose));
