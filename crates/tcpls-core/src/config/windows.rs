@@ -29,7 +29,8 @@ impl SessionConfig {
     }
 
     /// What the window of the session grows to at most; default 64 MiB. It bounds what a session holds
-    /// of unread data.
+    /// of unread data: whatever the peer sends, received bytes take at most 5/4 of the sum of twice this,
+    /// [`out_of_order_cap`](Self::out_of_order_cap) and twice [`unread_soft_cap`](Self::unread_soft_cap).
     pub fn max_session_window(&mut self, bytes: u64) -> &mut Self {
         self.max_session_window = bytes;
         self

@@ -16,3 +16,4 @@ mod extended;
 mod received;
 mod sent;
 mod victim;
+mod windows;
