@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tcpls_core::{
-    CloseReason, Event, OpenError, PathInfo, PeerMisbehaved, SessionConfig,
-    testing::{Pair, PairConfig, Solo},
+    CloseReason, Event, OpenError, PathInfo, PeerMisbehaved, Profile, SessionConfig,
+    testing::{LinkConfig, Pair, PairConfig, Solo},
     wire::{
         ExtendedFrame, Features, Fin, Frame, ResetStreamFrame, Role, SessionParams,
         StreamDataLimitFrame, StreamFrame, StreamId,
@@ -364,4 +364,50 @@ fn a_slow_reader_holds_up_nobody_else() {
         pair.step();
     }
     assert!(got == unread);
+}
+
+/// How long a transfer takes on a path of 25 Mbit/s and 100 ms, of virtual time, beside streams that
+/// are idle and streams that nobody reads.
+fn transfer_time(profile: Profile, idle: u32, stalled: u32) -> Duration {
+    let mut config = SessionConfig::new();
+    config.profile(profile).own_streams(2000);
+    let mut pair = Pair::new(PairConfig {
+        client: config.clone(),
+        server: config,
+        link: LinkConfig {
+            latency: Duration::from_millis(50),
+            buffer: 4 << 20,
+            rate: Some(25_000_000 / 8),
+            ..LinkConfig::default()
+        },
+        ..PairConfig::default()
+    });
+    for _ in 0..idle {
+        pair.client.session.open_bi().unwrap();
+    }
+    for _ in 0..stalled {
+        let id = pair.client.session.open_bi().unwrap();
+        let unread = vec![1; 1 << 20];
+        assert_eq!(pair.client.session.send(id).write(&unread), Ok(1 << 20));
+    }
+    let id = pair.client.session.open_bi().unwrap();
+    pair.drive();
+    let start = pair.clock.since_start();
+    let bytes = pattern(id, Role::Client, 0, 12_000_000);
+    assert!(transfer(&mut pair, Role::Client, id, &bytes) == bytes);
+    pair.clock.since_start() - start
+}
+
+/// Limits cost a transfer nothing, nor do idle streams, nor streams that nobody reads.
+#[test]
+fn limits_do_not_slow_a_transfer_down() {
+    let without = transfer_time(Profile::DraftOnly, 0, 0);
+    for (idle, stalled) in [(0, 0), (1000, 0), (0, 3)] {
+        let with = transfer_time(Profile::Extended, idle, stalled);
+        let within = with.as_millis() * 100 <= without.as_millis() * 103;
+        assert!(
+            within,
+            "{with:?} after {without:?}, {idle} idle, {stalled} stalled"
+        );
+    }
 }
