@@ -44,19 +44,31 @@ fn main() -> Result<(), Error> {
         after,
         sessions,
     } = runtime.block_on(measure(arguments.sessions))?;
-    // The profile is of the moment in which the sessions rest.
-    drop(profiler);
-    drop(sessions);
+    // A profile is of the moment in which the sessions rest.
+    let left = if arguments.profile.is_some() {
+        drop(profiler);
+        None
+    } else {
+        let left = runtime.block_on(end(sessions)).saturating_sub(before);
+        drop(profiler);
+        Some(left / arguments.sessions.max(1))
+    };
     let each = after.saturating_sub(before) / arguments.sessions.max(1);
     if arguments.json {
-        let report =
-            serde_json::json!({ "sessions": arguments.sessions, "bytes_per_session": each });
+        let report = serde_json::json!({
+            "sessions": arguments.sessions,
+            "bytes_per_session": each,
+            "bytes_left_per_session": left,
+        });
         println!("{report}");
     } else {
         println!(
             "{} sessions, both ends: {each} bytes of heap each",
             arguments.sessions
         );
+        if let Some(left) = left {
+            println!("after they ended: {left} bytes of heap each");
+        }
     }
     Ok(())
 }
@@ -92,6 +104,19 @@ async fn measure(count: usize) -> Result<Measured, Error> {
         after,
         sessions: (sessions, [client, server]),
     })
+}
+
+/// Live heap bytes after all sessions ended and their connections are gone.
+async fn end((sessions, endpoints): (Vec<(Session, Session)>, [Endpoint; 2])) -> usize {
+    for (near, _far) in &sessions {
+        near.close(0, b"");
+    }
+    drop(sessions);
+    for endpoint in &endpoints {
+        endpoint.wait_idle().await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    dhat::HeapStats::get().curr_bytes
 }
 
 /// A session that has moved a little both ways and rests.
