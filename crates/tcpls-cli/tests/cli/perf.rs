@@ -58,6 +58,21 @@ fn bytes_arrive_where_a_side_speaks_the_draft_alone() {
 }
 
 #[test]
+fn idle_streams_are_there_beside_those_that_are_measured() {
+    let server = Server::start(&["perf", "server"], "perf_idle_streams", &[]);
+    let size = SIZE.to_string();
+    for flags in [&[][..], &["-R"]] {
+        let idle = ["-n", &size, "--idle-streams", "1000"];
+        let json = measure(&server, &[&idle[..], flags].concat());
+        assert_eq!(json["bytes"], SIZE, "{json}");
+        assert_eq!(
+            (&json["streams"], &json["idle_streams"]),
+            (&1.into(), &1000.into())
+        );
+    }
+}
+
+#[test]
 fn time_ends_a_measurement_and_intervals_add_up_to_no_more() {
     let server = Server::start(&["perf", "server"], "perf_time", &[]);
     let flags = ["-t", "0.4", "-i", "0.1", "-P", "2", "--cipher", "aes128gcm"];

@@ -6,7 +6,8 @@ use tcpls_tokio::{PathStatus, SessionConfig};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::control::{
-    Amount, Direction, MAX_LENGTH, MAX_STREAMS, Outcome, Receiver, Reply, Request, Sender, VERSION,
+    Amount, Direction, MAX_IDLE_STREAMS, MAX_LENGTH, MAX_STREAMS, Outcome, Receiver, Reply,
+    Request, Sender, VERSION,
 };
 use super::fault::{Fault, How};
 use super::load::{Load, Part, ReadCount};
@@ -37,6 +38,10 @@ pub(crate) struct Args {
     #[arg(short = 'P', long, value_name = "N", default_value = "1",
         value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_STREAMS)))]
     parallel: u32,
+    /// Streams that are opened before those, and on which nothing is sent
+    #[arg(long, value_name = "N", default_value = "0",
+        value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_IDLE_STREAMS)))]
+    idle_streams: u32,
     /// The server sends
     #[arg(short = 'R', long, conflicts_with = "bidir")]
     reverse: bool,
@@ -240,6 +245,8 @@ impl Args {
         if paths.len() > 1 || !self.fail_at.is_empty() {
             session = SessionConfig::new();
         }
+        // The control stream is one, too.
+        session.own_streams(self.parallel.saturating_add(self.idle_streams).max(255) + 1);
         if let Some(scheduler) = self.scheduler {
             session.scheduler(scheduler.policy());
         }
@@ -269,6 +276,7 @@ impl Args {
                 None => Amount::Seconds(self.time.as_secs_f64()),
             },
             progress: self.interval.is_some(),
+            idle_streams: self.idle_streams,
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) const VERSION: u32 = 1;
 const LONGEST_MESSAGE: usize = 4096;
 /// The most data streams of one measurement.
 pub(super) const MAX_STREAMS: u32 = 128;
+/// The most streams on which nothing is sent.
+pub(super) const MAX_IDLE_STREAMS: u32 = 3500;
 /// The largest single write, in bytes.
 pub(super) const MAX_LENGTH: u64 = 16 << 20;
 
@@ -35,6 +37,9 @@ pub(super) struct Request {
     pub(super) amount: Amount,
     /// Whether the server reports what it has read so far.
     pub(super) progress: bool,
+    /// Streams that the client opens before the others, and on which nothing is sent.
+    #[serde(default)]
+    pub(super) idle_streams: u32,
 }
 
 /// Who sends.
@@ -102,6 +107,11 @@ impl Request {
         }
         if !(1..=MAX_STREAMS).contains(&self.streams) {
             return Err(format!("between 1 and {MAX_STREAMS} streams are possible"));
+        }
+        if self.idle_streams > MAX_IDLE_STREAMS {
+            return Err(format!(
+                "at most {MAX_IDLE_STREAMS} idle streams are possible"
+            ));
         }
         if !(1..=MAX_LENGTH).contains(&self.length) {
             return Err(format!(
@@ -207,6 +217,7 @@ mod tests {
             length: 1024,
             amount: Amount::Seconds(0.5),
             progress: true,
+            idle_streams: 3,
         }
     }
 
@@ -246,6 +257,10 @@ mod tests {
             },
             Request {
                 streams: MAX_STREAMS + 1,
+                ..request()
+            },
+            Request {
+                idle_streams: MAX_IDLE_STREAMS + 1,
                 ..request()
             },
             Request {

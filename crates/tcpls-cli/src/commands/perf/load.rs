@@ -38,9 +38,11 @@ pub(super) struct Part {
 }
 
 /// All the streams of one side.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Load {
     tasks: JoinSet<Result<(), Failure>>,
+    /// Streams that are only there.
+    idle: Vec<(SendStream, RecvStream)>,
 }
 
 impl Load {
@@ -51,9 +53,11 @@ impl Load {
         part: Part,
         count: &ReadCount,
     ) -> Result<Self, Failure> {
-        let mut load = Self {
-            tasks: JoinSet::new(),
-        };
+        let mut load = Self::default();
+        for _ in 0..request.idle_streams {
+            load.idle
+                .push(session.open_bi().await.map_err(Failure::open)?);
+        }
         for index in 0..request.streams {
             let (send, recv) = session.open_bi().await.map_err(Failure::open)?;
             load.start((send, recv), Quota::new(request, index), part, count);
@@ -68,9 +72,11 @@ impl Load {
         part: Part,
         count: &ReadCount,
     ) -> Result<Self, Failure> {
-        let mut load = Self {
-            tasks: JoinSet::new(),
-        };
+        let mut load = Self::default();
+        for _ in 0..request.idle_streams {
+            let stream = session.accept_bi().await.map_err(Failure::session)?;
+            load.idle.push(stream);
+        }
         for index in 0..request.streams {
             let (send, recv) = session.accept_bi().await.map_err(Failure::session)?;
             load.start((send, recv), Quota::new(request, index), part, count);
@@ -82,6 +88,10 @@ impl Load {
     pub(super) async fn finish(&mut self) -> Result<(), Failure> {
         while let Some(result) = self.tasks.join_next().await {
             result.map_err(|error| Failure::new(Exit::Internal, error))??;
+        }
+        for (mut send, _recv) in self.idle.drain(..) {
+            // When the session is over, so are they.
+            let _finished = send.finish();
         }
         Ok(())
     }

@@ -43,6 +43,8 @@ pub(super) struct Report {
     cpu_s_local: Option<f64>,
     cpu_s_remote: Option<f64>,
     streams: u32,
+    /// Streams beside those on which nothing was sent.
+    idle_streams: u32,
     connections: u32,
     cipher_suite: &'static str,
     bytes_retransmitted: u64,
@@ -64,6 +66,7 @@ impl Report {
             cpu_s_local: measured.cpu_local,
             cpu_s_remote: measured.cpu_remote,
             streams: request.streams,
+            idle_streams: request.idle_streams,
             connections: measured.connections,
             cipher_suite: measured.cipher_suite,
             bytes_retransmitted: measured.bytes_retransmitted,
@@ -88,11 +91,12 @@ impl fmt::Display for Report {
             self.seconds,
             self.gbit_per_s
         )?;
-        writeln!(
-            f,
-            "streams {}, connections {}, {}",
-            self.streams, self.connections, self.cipher_suite
-        )?;
+        write!(f, "streams {}", self.streams)?;
+        if self.idle_streams > 0 {
+            write!(f, " beside {} idle ones", self.idle_streams)?;
+        }
+        let connections = self.connections;
+        writeln!(f, ", connections {connections}, {}", self.cipher_suite)?;
         for failure in &self.failures {
             writeln!(f, "{failure}")?;
         }
