@@ -156,7 +156,7 @@ fn run(
     session: &Session,
     setup: &Setup,
     number: usize,
-    (mut writer, reader): (SendStream, RecvStream),
+    (mut writer, mut reader): (SendStream, RecvStream),
 ) -> Result<()> {
     let transfer = setup.streams.get(number).context("no such stream")?;
     if let Some(index) = transfer.path {
@@ -168,7 +168,12 @@ fn run(
         Role::Client { .. } => (Origin::Client, transfer.upload, transfer.download),
         Role::Server(_) => (Origin::Server, transfer.download, transfer.upload),
     };
-    transfers.spawn(receive(reader, number, incoming, Moment::now()));
+    transfers.spawn(async move {
+        receive(&mut reader, number, incoming, Moment::now()).await?;
+        // Dropped before its end, the stream would be stopped, and the peer not finish it.
+        let _end = reader.read_chunk(1).await;
+        Ok(())
+    });
     transfers.spawn(async move {
         send(&mut writer, number, origin, outgoing).await?;
         writer.finish().context("cannot finish")
