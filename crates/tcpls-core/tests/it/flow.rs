@@ -395,7 +395,7 @@ fn transfer_time(profile: Profile, idle: u32, stalled: u32) -> Duration {
     let start = pair.clock.since_start();
     let bytes = pattern(id, Role::Client, 0, 12_000_000);
     assert!(transfer(&mut pair, Role::Client, id, &bytes) == bytes);
-    pair.clock.since_start() - start
+    pair.clock.since_start().saturating_sub(start)
 }
 
 /// Limits cost a transfer nothing, nor do idle streams, nor streams that nobody reads.
