@@ -34,6 +34,7 @@ pub struct SendStream {
     handle: Arc<Handle>,
     id: StreamId,
     finished: bool,
+    priority: i32,
 }
 
 impl SendStream {
@@ -42,6 +43,7 @@ impl SendStream {
             handle,
             id,
             finished: false,
+            priority: 0,
         }
     }
 
@@ -160,6 +162,26 @@ impl SendStream {
         let set = |state: &mut State| state.core.send(self.id).set_paths(paths);
         let set = self.handle.shared.update(|state, _| set(state));
         set.map_err(|_| ClosedStream)
+    }
+
+    /// Which streams of this side the stream goes before; default 0. As long as a stream of a higher
+    /// priority has something to send, new or again, those of a lower one wait; streams of one priority
+    /// take turns. The peer is not told. Priorities compare among streams that keep to the same paths
+    /// ([`set_paths`](Self::set_paths)).
+    ///
+    /// # Errors
+    /// [`ClosedStream`] when all of it was acknowledged or the session is over.
+    pub fn set_priority(&mut self, priority: i32) -> Result<(), ClosedStream> {
+        let set = |state: &mut State| state.core.send(self.id).set_priority(priority);
+        let set = self.handle.shared.update(|state, _| set(state));
+        set.map_err(|_| ClosedStream)?;
+        self.priority = priority;
+        Ok(())
+    }
+
+    /// The priority that was set last.
+    pub fn priority(&self) -> i32 {
+        self.priority
     }
 
     /// Waits until the peer has acknowledged the finished stream, or wants no more of it.

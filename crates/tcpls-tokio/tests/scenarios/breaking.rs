@@ -188,3 +188,35 @@ async fn streams_go_one_way_only_where_both_sides_agreed() {
     ends.near.close(0, b"");
     assert_eq!(waiting.await.unwrap(), Err(SessionError::PeerClose));
 }
+
+#[tokio::test]
+async fn a_priority_is_set_until_all_of_the_stream_is_there() {
+    let ends = extended().await;
+    let (mut slow, _) = ends.near.open_bi().await.unwrap();
+    let (mut fast, _) = ends.near.open_bi().await.unwrap();
+    assert_eq!(fast.priority(), 0);
+    fast.set_priority(1).unwrap();
+    assert_eq!(fast.priority(), 1);
+    let (_, mut slow_recv) = ends.far.accept_bi().await.unwrap();
+    let (_, mut fast_recv) = ends.far.accept_bi().await.unwrap();
+    // More than fits the sockets, so that it waits when the other one is written.
+    let bulk = bytes::Bytes::from(vec![1; 4 << 20]);
+    let writing = tokio::spawn(async move {
+        for _ in 0..8 {
+            slow.write_chunk(bulk.clone()).await.unwrap();
+        }
+        slow.finish().unwrap();
+        slow.stopped().await.unwrap();
+    });
+    assert!(slow_recv.read_chunk(1).await.unwrap().is_some());
+    fast.write_all(b"urgent").await.unwrap();
+    fast.finish().unwrap();
+    let reading = async { slow_recv.read_to_end(64 << 20).await.unwrap().len() };
+    let (urgent, length) = tokio::join!(fast_recv.read_to_end(10), reading);
+    assert_eq!(
+        (urgent.unwrap().as_slice(), length),
+        (&b"urgent"[..], (32 << 20) - 1)
+    );
+    writing.await.unwrap();
+    assert!(fast.set_priority(2).is_err(), "all of it is there");
+}
