@@ -213,18 +213,15 @@ impl Allowance {
     }
 }
 
-#[cfg(test)]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "time begins somewhere; it does not pass by itself"
-)]
+#[cfg(all(test, feature = "testing"))]
 mod tests {
     use super::*;
+    use crate::testing::Clock;
 
     /// An allowance that is used up comes back within ten seconds, evenly, and is never more than whole.
     #[test]
     fn an_allowance_comes_back_with_the_time() {
-        let start = Instant::now();
+        let start = Clock::new().now();
         let at = |millis| start + Duration::from_millis(millis);
         let mut allowance = Allowance {
             limit: 10,
@@ -246,7 +243,7 @@ mod tests {
     /// No time between records is lost, however short.
     #[test]
     fn short_times_add_up() {
-        let start = Instant::now();
+        let start = Clock::new().now();
         let mut allowance = Allowance {
             limit: 10_000, // 30 in 30 ms
             used: 0,
