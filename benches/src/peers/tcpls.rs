@@ -76,7 +76,8 @@ impl Tcpls {
             .stream_send_buffer(usize::try_from(STREAM_WINDOW)?)
             .session_send_buffer(usize::try_from(SESSION_WINDOW)?)
             .own_streams(streams)
-            .peer_streams(streams);
+            // Over several connections the end of a stream may be heard of after the next ones.
+            .peer_streams(streams.saturating_mul(16));
         if self.failover == Failover::Off {
             // The peer keeps nothing either, so nothing waits for acknowledgments.
             session
