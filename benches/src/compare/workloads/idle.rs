@@ -1,5 +1,7 @@
 //! What streams cost that are open and rest.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tcpls_benches::Identity;
 use tcpls_benches::transport::{Link, Multiplexing, Peer, Sender, Session};
@@ -11,6 +13,9 @@ use crate::meter::Gauge;
 use crate::subject::Outcome;
 
 const STREAMS: u32 = 1000;
+
+/// After that, acknowledgements and the like have gone out.
+const SETTLE: Duration = Duration::from_millis(300);
 
 const WORK: Metric = Metric::less("CPU time of both ends", "ms/s");
 
@@ -30,8 +35,7 @@ pub(super) async fn run<P: Peer>(peer: &P, effort: Effort, identity: &Identity) 
         receive_up_to(&mut receive, 1).await?;
         open.push((send, receive, far_send, far_receive));
     }
-    // Acknowledgements and the like have gone out by then.
-    tokio::time::sleep(effort.warm_up).await;
+    tokio::time::sleep(SETTLE).await;
     let gauge = Gauge::default();
     let start = gauge.reading();
     tokio::time::sleep(effort.window).await;
