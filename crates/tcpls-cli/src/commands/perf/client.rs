@@ -105,13 +105,14 @@ async fn measure(
     ready
         .map_err(|_| Failure::lost("the server does not answer; is it 'tcpls perf server'?"))??;
 
+    let mut load = Load::idle(session, request).await?;
     let (start, cpu) = (Instant::now(), cpu::used());
     let count = ReadCount::default();
     let part = Part {
         sends: request.direction.server_reads(),
         reads: request.direction.client_reads(),
     };
-    let mut load = Load::open(session, request, part, &count).await?;
+    load.open(session, request, part, &count).await?;
     let mut watch = Watch::new(args.interval, start, format);
     let mut done = None;
     let mut finished = false;

@@ -46,23 +46,29 @@ pub(super) struct Load {
 }
 
 impl Load {
+    /// Opens the idle streams as the client, which is not part of what is measured.
+    pub(super) async fn idle(session: &Session, request: &Request) -> Result<Self, Failure> {
+        let mut load = Self::default();
+        for _ in 0..request.idle_streams {
+            let stream = session.open_bi().await.map_err(Failure::open)?;
+            load.idle.push(stream);
+        }
+        Ok(load)
+    }
+
     /// Opens the data streams as the client.
     pub(super) async fn open(
+        &mut self,
         session: &Session,
         request: &Request,
         part: Part,
         count: &ReadCount,
-    ) -> Result<Self, Failure> {
-        let mut load = Self::default();
-        for _ in 0..request.idle_streams {
-            load.idle
-                .push(session.open_bi().await.map_err(Failure::open)?);
-        }
+    ) -> Result<(), Failure> {
         for index in 0..request.streams {
             let (send, recv) = session.open_bi().await.map_err(Failure::open)?;
-            load.start((send, recv), Quota::new(request, index), part, count);
+            self.start((send, recv), Quota::new(request, index), part, count);
         }
-        Ok(load)
+        Ok(())
     }
 
     /// Accepts the data streams as the server.
