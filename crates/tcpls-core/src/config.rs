@@ -55,6 +55,7 @@ pub struct SessionConfig {
     pub(crate) receive_buffer: usize,
     pub(crate) own_streams: u32,
     pub(crate) peer_streams: u32,
+    pub(crate) peer_uni_streams: u32,
     pub(crate) failed_records: u32,
     pub(crate) budgets: Budgets,
     pub(crate) key_update_after: u64,
@@ -92,6 +93,7 @@ impl Default for SessionConfig {
             receive_buffer: 256 << 10,
             own_streams: 256,
             peer_streams: 4096,
+            peer_uni_streams: 256,
             failed_records: 1000,
             budgets: Budgets::new(),
             key_update_after: 1 << 23,
@@ -194,6 +196,14 @@ impl SessionConfig {
     /// A-34 c).
     pub fn peer_streams(&mut self, streams: u32) -> &mut Self {
         self.peer_streams = streams;
+        self
+    }
+
+    /// Unidirectional streams of the peer, open at a time, which is told to it; one more ends the session.
+    /// Default 256; 0 for none. A stream counts until all of it came, or its reset; it also counts among
+    /// [`peer_streams`](Self::peer_streams).
+    pub fn peer_uni_streams(&mut self, streams: u32) -> &mut Self {
+        self.peer_uni_streams = streams;
         self
     }
 

@@ -24,7 +24,8 @@ const IMPLEMENTED: Features = Features::NONE
     .with(Features::SESSION_CLOSE)
     .with(Features::IDLE)
     .with(Features::CONNECTION_STATE)
-    .with(Features::PATH_PROBE);
+    .with(Features::PATH_PROBE)
+    .with(Features::UNIDIRECTIONAL);
 
 /// What was agreed on when the session began.
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,6 +75,7 @@ impl SessionConfig {
             Profile::Extended => {
                 let mut params = SessionParams {
                     features: IMPLEMENTED,
+                    max_uni_streams: Some(self.peer_uni_streams),
                     ..SessionParams::default()
                 };
                 idle::say(self, &mut params);

@@ -161,7 +161,9 @@ impl PeerMisbehaved {
             | Self::TokenGeneration
             | Self::TokenChanged => TransportCode::TOKEN,
             Self::Decode(_) => TransportCode::FRAME_ENCODING,
-            Self::UnopenedStream | Self::WrongDirection => TransportCode::STREAM_STATE,
+            Self::UnopenedStream | Self::WrongDirection | Self::NotUnidirectional => {
+                TransportCode::STREAM_STATE
+            }
             Self::DataBeyondEnd | Self::EndMoved => TransportCode::FINAL_SIZE,
             Self::StreamDataLimit | Self::SessionDataLimit => TransportCode::FLOW,
             Self::StreamsLimit => TransportCode::STREAM_LIMIT,

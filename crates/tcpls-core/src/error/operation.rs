@@ -110,7 +110,7 @@ pub enum ReadError {
     /// been read.
     #[error("the session is over: {0}")]
     Lost(CloseReason),
-    /// There is no such stream.
+    /// There is no such stream, or it is of this side and has one direction.
     #[error("no such stream")]
     UnknownStream,
 }

@@ -55,6 +55,9 @@ pub enum PeerMisbehaved {
     /// A frame is about the direction that a unidirectional stream does not have.
     #[error("a frame is about a direction that the stream does not have")]
     WrongDirection,
+    /// A stream is said to have one direction that is not of its sender, or that was known to have two.
+    #[error("a stream is said to have one direction that cannot")]
+    NotUnidirectional,
     /// An ACK frame names a connection that the session never had (reading A-10).
     #[error("an ACK names a connection that never was")]
     AckOfUnknownConnection,
@@ -122,6 +125,7 @@ impl PeerMisbehaved {
             | Self::SessionDataLimit
             | Self::StreamsLimit
             | Self::WrongDirection
+            | Self::NotUnidirectional
             | Self::AckOfUnknownConnection
             | Self::AckOfUnsentRecord
             | Self::TokenChanged

@@ -8,16 +8,15 @@ use std::time::Instant;
 
 use super::{
     Session, failover,
-    schedule::{STREAM_FRAMES, best_of, due},
+    schedule::{self, STREAM_FRAMES, best_of, due},
     stream_change,
-    transmit::not_built,
 };
 use crate::{
     CloseReason, ConnectionFailure, ConnectionHandle,
     connection::{Connection, Rank},
     number::offset,
     sent::SentFrame,
-    wire::{StreamId, frame::STREAM_OVERHEAD},
+    wire::StreamId,
 };
 
 /// Sorts what a connection that failed carried.
@@ -105,7 +104,7 @@ pub(super) fn push(
             session.doubtful.remove(0);
             continue;
         };
-        let wanted = STREAM_OVERHEAD + usize::try_from(next.range.length).unwrap_or(usize::MAX);
+        let wanted = session.streams.room_for(next.range);
         let repeated = session.builder.carries(next.range.stream);
         if session.builder.remaining() < wanted || repeated {
             break;
@@ -122,10 +121,7 @@ pub(super) fn push(
         stream_change::on_pushed(connection, &frame);
         connection.sent.push(sent, due);
         connection.stats.frames_sent.stream += 1;
-        session
-            .builder
-            .push_stream(frame.stream, frame.offset, frame.fin, frame.data)
-            .map_err(not_built)?;
+        schedule::push_frame(&mut session.builder, connection, frame)?;
         pushed += 1;
     }
     Ok(u32::try_from(pushed).unwrap_or(u32::MAX))

@@ -6,13 +6,11 @@ use super::{
     Session,
     schedule::{self, STREAM_FRAMES},
     stream_change,
-    transmit::not_built,
 };
 use crate::{
     CloseReason, ConnectionHandle,
     connection::{Connection, Health, Outstanding, Rank},
     number::offset,
-    wire::frame::STREAM_OVERHEAD,
 };
 
 /// Why frames are sent a second time.
@@ -41,7 +39,7 @@ pub(super) fn push(
         };
         let range = outstanding.range;
         let room = session.builder.remaining();
-        let wanted = STREAM_OVERHEAD + usize::try_from(range.length).unwrap_or(usize::MAX);
+        let wanted = session.streams.room_for(range);
         if room < wanted || session.builder.carries(range.stream) {
             break;
         }
@@ -57,10 +55,7 @@ pub(super) fn push(
         connection.sent.push_duplicate(frame.sent_range());
         connection.stats.frames_sent.stream += 1;
         connection.stats.duplicates_sent += offset(frame.data.len());
-        session
-            .builder
-            .push_stream(frame.stream, frame.offset, frame.fin, frame.data)
-            .map_err(not_built)?;
+        schedule::push_frame(&mut session.builder, connection, frame)?;
         pushed += 1;
     }
     Ok(pushed)

@@ -59,13 +59,14 @@ pub(super) fn apply(
             probe::on_reply(session, c, *opaque, now);
             Ok(())
         }
+        ExtendedFrame::StreamUni(stream) => signals::on_stream_uni(session, *stream),
         ExtendedFrame::MaxData(_)
         | ExtendedFrame::MaxStreamData(_)
         | ExtendedFrame::MaxStreams(_)
         | ExtendedFrame::DataBlocked(_)
         | ExtendedFrame::StreamDataBlocked(_)
         | ExtendedFrame::StreamsBlocked(_) => signals::on_limit(session, frame),
-        ExtendedFrame::StreamUni(_) | ExtendedFrame::Unknown(_) => Ok(()),
+        ExtendedFrame::Unknown(_) => Ok(()),
         ExtendedFrame::NewToken(frame) => tokens::on_extended_token(session, frame),
         ExtendedFrame::RetireToken(id) => tokens::on_retire_token(session, *id),
         ExtendedFrame::TokenRequest(wanted) => tokens::on_token_request(session, *wanted),

@@ -226,17 +226,19 @@ impl Session {
         self.streams.open()
     }
 
-    /// Command: opens a unidirectional stream: this side sends, the peer receives.
+    /// Command: opens a unidirectional stream: this side sends, the peer receives. As many are open at a
+    /// time as the peer allows, which [`OpenError::Blocked`] says.
     pub fn open_uni(&mut self) -> Result<StreamId, OpenError> {
         self.streams.open_uni()
     }
 
     /// Command: the next unidirectional stream that the peer opened: only its receiving half is there.
     pub fn accept_uni(&mut self) -> Option<StreamId> {
-        None
+        self.streams.accept_uni()
     }
 
-    /// Command: the next bidirectional stream that the peer opened, in the order of identifiers.
+    /// Command: the next bidirectional stream that the peer opened: in the order of identifiers with a peer
+    /// that knows no other, and in the order in which their first data came otherwise.
     pub fn accept_bi(&mut self) -> Option<StreamId> {
         self.streams.accept()
     }

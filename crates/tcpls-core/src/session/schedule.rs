@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::{
     Session, doubt,
     duplicate::{self, Reason},
@@ -14,8 +16,9 @@ use crate::{
     number::{length, offset},
     scheduler::{Decision, Duplicates, Offer, PathView},
     sent::SentFrame,
+    stream::{Company, Outgoing},
     wire::{
-        StreamId,
+        ExtendedFrame, Frame, RecordBuilder, StreamId,
         frame::{MAX_PLAINTEXT, STREAM_OVERHEAD},
     },
 };
@@ -224,10 +227,25 @@ fn push_new(
             }
         }
         connection.stats.frames_sent.stream += 1;
-        session
-            .builder
-            .push_stream(frame.stream, frame.offset, frame.fin, frame.data)
-            .map_err(not_built)?;
+        push_frame(&mut session.builder, connection, frame)?;
+    }
+    Ok(())
+}
+
+/// Puts a Stream frame into the record that is being built, with what goes along.
+pub(super) fn push_frame(
+    builder: &mut RecordBuilder<Bytes>,
+    connection: &mut Connection,
+    frame: Outgoing,
+) -> Result<(), CloseReason> {
+    let Outgoing { stream, offset, .. } = frame;
+    builder
+        .push_stream(stream, offset, frame.fin, frame.data)
+        .map_err(not_built)?;
+    if frame.company == Company::StreamUni {
+        let company = Frame::Extended(ExtendedFrame::StreamUni(stream));
+        builder.push_control(&company).map_err(not_built)?;
+        connection.stats.frames_sent.count(&company);
     }
     Ok(())
 }

@@ -4,15 +4,15 @@ use super::{Session, transmit::not_built};
 use crate::{
     CloseReason, ConnectionHandle,
     sent::SentFrame,
-    stream::News,
-    wire::{ExtendedFrame, Features, Frame, ResetStreamFrame, StopSendingFrame},
+    stream::{News, STREAM_UNI_LEN, Signal},
+    wire::{ExtendedFrame, Features, Frame, ResetStreamFrame, StopSendingFrame, StreamId},
 };
 
 /// How many of them share a record at most.
 const SIGNALS: usize = 64;
 
-/// What the longest of them takes: `RESET_STREAM`.
-const LONGEST: usize = 19;
+/// What the longest of them takes: `RESET_STREAM`, with what goes along.
+const LONGEST: usize = 19 + STREAM_UNI_LEN;
 
 /// Puts what the streams have to tell into the record that is being built.
 pub(super) fn push(session: &mut Session, c: ConnectionHandle) -> Result<(), CloseReason> {
@@ -39,6 +39,14 @@ pub(super) fn push(session: &mut Session, c: ConnectionHandle) -> Result<(), Clo
         session.builder.push_control(&frame).map_err(not_built)?;
         connection.stats.frames_sent.count(&frame);
         connection.sent.push(SentFrame::Signal(signal), None);
+        // After it, so that the peer applies it before.
+        if let Signal::Reset(stream) = signal
+            && let Some(company) = session.streams.reset_company(stream)
+        {
+            let company = Frame::Extended(company);
+            session.builder.push_control(&company).map_err(not_built)?;
+            connection.stats.frames_sent.count(&company);
+        }
         session.streams.advance_signal();
     }
     Ok(())
@@ -85,7 +93,7 @@ pub(super) fn on_limit(
     } else if let ExtendedFrame::MaxStreams(count) = frame {
         session.streams.on_max_streams(*count, events)
     } else if let ExtendedFrame::StreamDataBlocked(frame) = frame {
-        session.streams.open_if_new(frame.stream, events)?
+        session.streams.on_stream_blocked(frame.stream, events)?
     } else {
         News::None
     };
@@ -97,6 +105,15 @@ fn note(session: &mut Session, news: News) {
     if news == News::Some {
         session.effort.on_news();
     }
+}
+
+/// A stream of the peer has one direction.
+pub(super) fn on_stream_uni(session: &mut Session, stream: StreamId) -> Result<(), CloseReason> {
+    let news = session.streams.on_stream_uni(stream, &mut session.events)?;
+    if news == News::Some {
+        session.effort.on_news();
+    }
+    Ok(())
 }
 
 fn has(session: &Session, feature: Features) -> bool {

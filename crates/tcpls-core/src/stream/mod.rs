@@ -2,6 +2,7 @@
 
 mod assembler;
 mod grant;
+mod kind;
 mod lanes;
 mod opening;
 mod piece;
@@ -16,11 +17,13 @@ mod state;
 mod table;
 mod view;
 
+pub(crate) use kind::STREAM_UNI_LEN;
+use kind::{Introduction, Kind};
 pub(crate) use opening::News;
 pub(crate) use piece::Stretch;
 use recv::RecvHalf;
-pub(crate) use send::Outgoing;
 use send::SendHalf;
+pub(crate) use send::{Company, Outgoing};
 pub(crate) use signal::Signal;
 pub(crate) use table::{Phase, Streams};
 pub use view::{RecvStream, SendStream};
@@ -31,9 +34,11 @@ struct Stream {
     send: SendHalf,
     recv: RecvHalf,
     activity: Activity,
+    kind: Kind,
+    introduction: Introduction,
 }
 
-/// Whether the stream counts against the limits of reading A-34 c.
+/// Whether the stream counts against a limit: those of reading A-34 c, and that on unidirectional streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Activity {
     /// Not finished in both directions and acknowledged.

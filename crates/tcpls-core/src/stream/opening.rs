@@ -15,9 +15,6 @@ pub(crate) struct Opening {
     peer: Side,
     /// Own streams that the application left unfinished.
     abandoned: u32,
-    /// The index of the next stream that [`accept`](Self::accept) gives.
-    next_accepted: u32,
-    arrivals: Arrivals,
     opener: Opener,
 }
 
@@ -33,25 +30,11 @@ struct Side {
     granted: Option<u32>,
 }
 
-/// Whether arriving streams were reported since there was none to accept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Arrivals {
-    Unreported,
-    Reported,
-}
-
 /// Whether the application waits to open a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Opener {
     Idle,
     Waiting,
-}
-
-/// What opening streams for the peer brought about.
-#[derive(Debug)]
-pub(crate) struct OpenedForPeer<I> {
-    pub(crate) streams: I,
-    pub(crate) news: News,
 }
 
 /// Whether somebody is to be told.
@@ -81,8 +64,6 @@ impl Opening {
             own: side(config.own_streams),
             peer: side(config.peer_streams),
             abandoned: 0,
-            next_accepted: 0,
-            arrivals: Arrivals::Unreported,
             opener: Opener::Idle,
         }
     }
@@ -161,22 +142,11 @@ impl Opening {
         }
     }
 
-    /// The next stream of the peer.
-    pub(crate) fn accept(&mut self) -> Option<StreamId> {
-        if self.next_accepted == self.peer.next {
-            self.arrivals = Arrivals::Unreported;
-            return None;
-        }
-        let id = StreamId::nth(self.role.peer(), self.next_accepted)?;
-        self.next_accepted += 1;
-        Some(id)
-    }
-
     /// the peer names a stream that is not open yet: it opens with all lower ones of its.
     pub(crate) fn open_for_peer(
         &mut self,
         id: StreamId,
-    ) -> Result<OpenedForPeer<impl Iterator<Item = StreamId> + use<>>, CloseReason> {
+    ) -> Result<impl Iterator<Item = StreamId> + use<>, CloseReason> {
         if id.initiator() == self.role {
             return Err(PeerMisbehaved::UnopenedStream.into());
         }
@@ -194,15 +164,8 @@ impl Opening {
             return Err(Limit::PeerStreams.into());
         }
         self.peer.next = id.index() + 1;
-        let reported = std::mem::replace(&mut self.arrivals, Arrivals::Reported);
-        let news = if reported == Arrivals::Reported {
-            News::None
-        } else {
-            News::Some
-        };
         let peer = self.role.peer();
-        let streams = indices.filter_map(move |index| StreamId::nth(peer, index));
-        Ok(OpenedForPeer { streams, news })
+        Ok(indices.filter_map(move |index| StreamId::nth(peer, index)))
     }
 
     /// The application left its half of this stream unfinished; returns whether that ends the
@@ -249,7 +212,8 @@ impl Opening {
         (self.own.next, self.peer.next)
     }
 
-    fn stop_waiting(&mut self) -> News {
+    /// Nobody waits to open a stream any more; returns whether somebody did.
+    pub(crate) fn stop_waiting(&mut self) -> News {
         if std::mem::replace(&mut self.opener, Opener::Idle) == Opener::Waiting {
             News::Some
         } else {

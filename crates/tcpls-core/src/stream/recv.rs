@@ -162,6 +162,12 @@ impl RecvHalf {
         self.state.end().is_none() && self.grant.is_due()
     }
 
+    /// There is no such half: this side alone sends.
+    pub(crate) fn be_absent(&mut self) {
+        self.reader = Reader::Stopped;
+        self.state = RecvState::Ended(0);
+    }
+
     /// Drops what is there and what will come.
     pub(crate) fn stop(&mut self, holding: &mut Holding) {
         self.reader = Reader::Stopped;

@@ -130,6 +130,15 @@ pub(crate) struct Outgoing {
     pub(crate) offset: u64,
     pub(crate) data: Bytes,
     pub(crate) fin: Fin,
+    pub(crate) company: Company,
+}
+
+/// What goes along with a Stream frame, in its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Company {
+    None,
+    /// `STREAM_UNI`, with each frame at the start of a stream of one direction.
+    StreamUni,
 }
 
 /// What an acknowledgment changed.
@@ -172,6 +181,11 @@ impl SendHalf {
         self.buffer.end() - self.buffer.sent()
     }
 
+    /// What is to be left of a record beside the next frame.
+    pub(crate) fn reserved(&self) -> usize {
+        self.buffer.reserved_at(self.buffer.next_offset())
+    }
+
     /// Takes the next frame; the end goes with the last data.
     pub(crate) fn take(&mut self, stream: StreamId, credit: u64) -> Outgoing {
         let piece = self.buffer.take(self.limit_with(credit));
@@ -191,6 +205,15 @@ impl SendHalf {
             offset: piece.offset,
             data: piece.data,
             fin,
+            company: self.company_at(piece.offset),
+        }
+    }
+
+    fn company_at(&self, start: u64) -> Company {
+        if self.buffer.reserved_at(start) > 0 {
+            Company::StreamUni
+        } else {
+            Company::None
         }
     }
 
@@ -214,6 +237,7 @@ impl SendHalf {
             offset: piece.offset,
             data: piece.data,
             fin: sent.fin,
+            company: self.company_at(piece.offset),
         })
     }
 

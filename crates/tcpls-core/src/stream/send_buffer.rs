@@ -41,6 +41,8 @@ pub(crate) struct SendBuffer {
     acked: RangeSet,
     /// Sent on a connection that failed, to be sent again.
     lost: RangeSet,
+    /// What a record that carries the first byte has no room for.
+    reserved: usize,
 }
 
 #[derive(Debug)]
@@ -57,23 +59,34 @@ pub(crate) struct Piece {
 }
 
 impl SendBuffer {
+    /// Leaves this much room in a record that carries the first byte; nothing was written yet.
+    pub(crate) fn reserve_in_first_record(&mut self, bytes: usize) {
+        self.reserved = bytes;
+    }
+
+    /// What is to be left of a record with a piece that begins there.
+    pub(crate) fn reserved_at(&self, start: u64) -> usize {
+        if start == 0 { self.reserved } else { 0 }
+    }
+
     /// Copies `data` in.
     pub(crate) fn write(&mut self, mut data: &[u8]) {
         self.end += offset(data.len());
         while !data.is_empty() {
+            let most = self.most_at(self.end - offset(self.open.len() + data.len()));
             if self.open.is_empty()
-                && let Some((block, rest)) = data.split_at_checked(MAX_PIECE)
+                && let Some((block, rest)) = data.split_at_checked(most)
             {
                 self.push_block(Bytes::copy_from_slice(block));
                 data = rest;
                 continue;
             }
-            let room = MAX_PIECE - self.open.len();
+            let room = most - self.open.len();
             let (part, rest) = data.split_at(room.min(data.len()));
             self.reserve_open(part.len());
             self.open.extend_from_slice(part);
             data = rest;
-            if self.open.len() == MAX_PIECE {
+            if self.open.len() == most {
                 self.close_open();
             }
         }
@@ -219,7 +232,7 @@ impl SendBuffer {
     /// Where the piece at the start of `range` lies in the blocks: block index (`None` for the open
     /// one) and length.
     fn cut(&self, range: Range<u64>) -> (Option<usize>, usize) {
-        let wanted = length(range.end - range.start).min(MAX_PIECE);
+        let wanted = length(range.end - range.start).min(self.most_at(range.start));
         let index = self
             .blocks
             .partition_point(|block| block.end() <= range.start);
@@ -250,6 +263,11 @@ impl SendBuffer {
         }
         let data = Bytes::from(std::mem::take(&mut self.open));
         self.push_block(data);
+    }
+
+    /// The most that a piece has which begins there.
+    fn most_at(&self, start: u64) -> usize {
+        MAX_PIECE - self.reserved_at(start)
     }
 
     /// Appends a block to the others, while `open` is empty.

@@ -216,7 +216,7 @@ impl Sending {
                 }
                 continue;
             };
-            if next_len > room {
+            if next_len + half.reserved() > room {
                 return None;
             }
             self.ready.queue(lane)?.advance();

@@ -1,7 +1,9 @@
 //! All streams of a session: who opened which, what the application may do, what is over.
 
 mod breaking;
+mod kinds;
 mod limits;
+mod opened;
 mod signals;
 
 use std::collections::BTreeMap;
@@ -9,7 +11,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{
-    Activity, Stream,
+    Activity, Introduction, Kind, Stream,
+    kind::{Arrivals, UniStreams},
     lanes::Limit,
     opening::{News, Opening},
     piece::Stretch,
@@ -42,6 +45,10 @@ pub(crate) struct Streams {
     signals: Signals,
     features: Features,
     windows: Windows,
+    /// Streams of the peer that wait to be accepted.
+    arrivals: Arrivals,
+    uni_arrivals: Arrivals,
+    uni: UniStreams,
     phase: Phase,
 }
 
@@ -81,41 +88,11 @@ impl Streams {
                 session: config.session_window,
                 most_session: config.max_session_window,
             },
+            arrivals: Arrivals::default(),
+            uni_arrivals: Arrivals::default(),
+            uni: UniStreams::new(config.peer_uni_streams),
             phase: Phase::Open,
         }
-    }
-
-    pub(crate) fn open(&mut self) -> Result<StreamId, OpenError> {
-        match self.phase {
-            Phase::Open => {}
-            Phase::Closing => return Err(OpenError::Closing),
-            Phase::Over(reason) => return Err(OpenError::Lost(reason)),
-        }
-        let opened = self.opening.open();
-        if opened == Err(OpenError::Blocked) && self.opening.wait() == News::Some {
-            self.sending.opener_waits();
-        }
-        let id = opened?;
-        let stream = self.new_stream();
-        let stream = self.map.entry(id).or_insert(stream);
-        if self.announcement == StreamAnnouncement::AtOpen {
-            stream.send.announcement = Announcement::Due;
-            self.sending.queue(id, &mut stream.send);
-        }
-        Ok(id)
-    }
-
-    /// Opens a stream of one direction, if the peer knows of such.
-    pub(crate) fn open_uni(&self) -> Result<StreamId, OpenError> {
-        match self.phase {
-            Phase::Open => Err(OpenError::UnsupportedByPeer),
-            Phase::Closing => Err(OpenError::Closing),
-            Phase::Over(reason) => Err(OpenError::Lost(reason)),
-        }
-    }
-
-    pub(crate) fn accept(&mut self) -> Option<StreamId> {
-        self.opening.accept()
     }
 
     pub(crate) fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
@@ -183,6 +160,8 @@ impl Streams {
     /// Bytes that a write would take.
     pub(crate) fn capacity(&mut self, id: StreamId) -> usize {
         self.writable(id)
+            .ok()
+            .filter(|(_, half)| half.refusal().is_none())
             .map_or(0, |(sending, half)| sending.room(half))
     }
 
@@ -312,10 +291,14 @@ impl Streams {
         if is_new {
             self.open_for_peer(id, events)?;
         }
+        if frame.offset == 0 {
+            self.introduce(id, events);
+        }
         let Some(stream) = self.map.get_mut(&id) else {
             self.receiving.discard(frame);
             return Ok(Effect::NONE);
         };
+        stream.check_sender(id, self.opening.peer())?;
         let mut effect = self
             .receiving
             .receive(&mut stream.recv, frame, payload, events)?;
@@ -393,21 +376,9 @@ impl Streams {
         })
     }
 
-    fn open_for_peer(&mut self, id: StreamId, events: &mut EventQueue) -> Result<(), CloseReason> {
-        let opened = self.opening.open_for_peer(id)?;
-        for id in opened.streams {
-            let stream = self.new_stream();
-            self.map.insert(id, stream);
-        }
-        if opened.news == News::Some {
-            events.push(Event::StreamIncoming);
-        }
-        Ok(())
-    }
-
     /// Stops counting a stream that is finished, and forgets one that is over.
     fn settle(&mut self, id: StreamId, events: &mut EventQueue) {
-        let strict = self.breaks_off() || self.has_limits();
+        let strict = self.breaks_off() || self.has_limits() || self.has_kinds();
         let Some(stream) = self.map.get_mut(&id) else {
             return;
         };
@@ -422,10 +393,16 @@ impl Streams {
         if finished {
             stream.activity = Activity::Finished;
         }
+        let frees_uni =
+            stream.kind == Kind::Unidirectional(Activity::Counted) && stream.is_finished();
+        if frees_uni {
+            stream.kind = Kind::Unidirectional(Activity::Finished);
+        }
         if stream.is_over() {
             self.map.remove(&id);
         }
-        if finished && self.opening.on_finished(id) == News::Some {
+        let available = finished && self.opening.on_finished(id) == News::Some;
+        if self.on_uni_finished(id, frees_uni) == News::Some || available {
             self.sending.opener_served();
             events.push(Event::StreamsAvailable);
         }
@@ -442,6 +419,7 @@ impl Streams {
         }
         let opened = self.opening.was_opened(id);
         match self.map.get_mut(&id) {
+            Some(stream) if stream.kind == Kind::Unknown => Err(WriteError::UnknownStream),
             Some(stream) => Ok((&mut self.sending, &mut stream.send)),
             None if opened => Err(WriteError::Finished),
             None => Err(WriteError::UnknownStream),
@@ -455,6 +433,11 @@ impl Streams {
     ) -> Result<Option<(&mut Receiving, &mut RecvHalf)>, ReadError> {
         let opened = self.opening.was_opened(id);
         match self.map.get_mut(&id) {
+            Some(stream)
+                if stream.kind.is_unidirectional() && id.initiator() != self.opening.peer() =>
+            {
+                Err(ReadError::UnknownStream)
+            }
             Some(stream) => Ok(Some((&mut self.receiving, &mut stream.recv))),
             None if opened => Ok(None),
             None => Err(ReadError::UnknownStream),

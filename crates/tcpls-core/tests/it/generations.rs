@@ -41,11 +41,15 @@ fn exchange(pair: &mut Pair, length: usize, mut disturb: impl FnMut(&mut Pair, u
     let id: StreamId = pair.client.session.open_bi().unwrap();
     let bytes = SIDES.map(|role| pattern(id, role, 0, length));
     let (mut written, mut read) = ([0, 0], [0, 0]);
+    let mut accepted = None;
     for round in 0.. {
         for (index, role) in SIDES.into_iter().enumerate() {
             let session = &mut pair.host(role).session;
             assert_eq!(session.close_reason(), None);
-            if role == Role::Server && session.stats().streams_accepted == 0 {
+            if role == Role::Server {
+                accepted = accepted.or_else(|| session.accept_bi());
+            }
+            if role == Role::Server && accepted.is_none() {
                 continue;
             }
             match session.send(id).write(&bytes[index][written[index]..]) {

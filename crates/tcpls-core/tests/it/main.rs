@@ -34,6 +34,7 @@ mod limits;
 mod liveness;
 mod misbehaviour;
 mod network;
+mod one_direction;
 mod packing;
 mod path_state;
 mod priorities;

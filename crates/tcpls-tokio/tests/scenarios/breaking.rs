@@ -190,6 +190,51 @@ async fn streams_go_one_way_only_where_both_sides_agreed() {
 }
 
 #[tokio::test]
+async fn streams_of_one_direction_carry_it_both_ways_side_by_side() {
+    let ends = extended().await;
+    let bytes: Vec<u8> = (0..300_000_u32).flat_map(u32::to_be_bytes).collect();
+    for (here, there) in [(&ends.near, &ends.far), (&ends.far, &ends.near)] {
+        let mut one_way = here.open_uni().await.unwrap();
+        let (mut send, _recv) = here.open_bi().await.unwrap();
+        let write = async {
+            one_way.write_all(&bytes).await.unwrap();
+            one_way.finish().unwrap();
+            send.write_all(b"both").await.unwrap();
+            send.finish().unwrap();
+            assert_eq!(one_way.stopped().await, Ok(None));
+        };
+        let read = async {
+            let mut incoming = there.accept_uni().await.unwrap();
+            assert!(incoming.read_to_end(bytes.len()).await.unwrap() == bytes);
+            let (_send, mut incoming) = there.accept_bi().await.unwrap();
+            assert_eq!(incoming.read_to_end(10).await.unwrap(), b"both");
+        };
+        tokio::join!(write, read);
+    }
+}
+
+#[tokio::test]
+async fn as_many_one_way_streams_are_open_as_the_peer_says() {
+    let ends = extended().await;
+    let mut open = Vec::new();
+    for _ in 0..256 {
+        open.push(ends.near.open_uni().await.unwrap());
+    }
+    let near = ends.near.clone();
+    let waiting = tokio::spawn(async move { near.open_uni().await });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    open.pop().unwrap().finish().unwrap();
+    waiting.await.unwrap().unwrap();
+    // A stream that is dropped unfinished makes room, too.
+    drop(open);
+    for _ in 0..255 {
+        ends.near.open_uni().await.unwrap().finish().unwrap();
+    }
+    assert!(ends.far.accept_uni().await.is_ok());
+}
+
+#[tokio::test]
 async fn a_priority_is_set_until_all_of_the_stream_is_there() {
     let ends = extended().await;
     let (mut slow, _) = ends.near.open_bi().await.unwrap();

@@ -1,8 +1,8 @@
 //! Streams that are broken off by either side, where the peer can be told (`spec/extensions.md` 6.2).
 
 use super::{
-    CloseReason, Event, EventQueue, Features, News, Phase, Reader, ResetError, Signal, StreamId,
-    Streams,
+    CloseReason, Event, EventQueue, Features, Kind, News, Phase, Reader, ResetError, Signal,
+    StreamId, Streams,
 };
 use crate::wire::{ExtendedFrame, ResetStreamFrame, StopSendingFrame};
 
@@ -22,6 +22,10 @@ impl Streams {
         }
         let opened = self.opening.was_opened(id);
         match self.map.get_mut(&id) {
+            Some(stream) if stream.check_receiver(id, self.opening.peer()).is_err() => {
+                Err(ResetError::UnknownStream)
+            }
+            Some(stream) if stream.kind == Kind::Unknown => Err(ResetError::UnknownStream),
             Some(stream) => {
                 if !self.sending.reset(&mut stream.send) {
                     return Err(ResetError::Over);
@@ -70,7 +74,7 @@ impl Streams {
             self.sending.wake_blocked(&mut self.map, events);
         } else if unfinished {
             stream.send.state.abandon();
-            if self.opening.on_abandoned(id) == News::Some {
+            if self.on_abandoned(id) == News::Some {
                 self.sending.opener_served();
                 events.push(Event::StreamsAvailable);
             }
@@ -87,9 +91,11 @@ impl Streams {
     ) -> Result<News, CloseReason> {
         let id = frame.stream;
         let opens = self.open_if_new(id, events)?;
+        self.introduce_reset(id, events);
         let Some(stream) = self.map.get_mut(&id) else {
             return Ok(opens);
         };
+        stream.check_sender(id, self.opening.peer())?;
         let ended = stream.recv.state.end().is_some();
         self.receiving.reset(&mut stream.recv, frame, events)?;
         self.note_taken(id);
@@ -105,6 +111,7 @@ impl Streams {
     ) -> Result<News, CloseReason> {
         let id = frame.stream;
         let opens = self.open_if_new(id, events)?;
+        self.check_receiver(id, events)?;
         if let Some(stream) = self.map.get_mut(&id)
             && self
                 .sending

@@ -51,6 +51,7 @@ impl Streams {
     ) -> Result<News, CloseReason> {
         let id = frame.stream;
         let opens = self.open_if_new(id, events)?;
+        self.check_receiver(id, events)?;
         let Some(stream) = self.map.get_mut(&id) else {
             return Ok(opens);
         };

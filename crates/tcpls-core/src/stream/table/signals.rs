@@ -10,6 +10,7 @@ impl Streams {
     pub(crate) fn agree(&mut self, features: Features, peer: &SessionParams) {
         self.features = features;
         self.agree_on_limits(peer);
+        self.uni.agree(peer);
     }
 
     /// The next frame about streams and what to remember of it. Those that became pointless while
