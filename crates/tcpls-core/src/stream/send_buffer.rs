@@ -343,8 +343,9 @@ mod tests {
         /// whatever is acknowledged and lost in whatever order, each piece holds the bytes of its
         /// place, none goes out that the peer has or that is on its way, and all go out.
         #[test]
-        fn pieces_are_the_bytes_that_are_missing(ops in ops()) {
+        fn pieces_are_the_bytes_that_are_missing(ops in ops(), reserved in 0_usize..20) {
             let mut buffer = SendBuffer::default();
+            buffer.reserve_in_first_record(reserved);
             // For each byte written: on its way so many times, and whether the peer has it.
             let mut model: Vec<(u32, bool)> = Vec::new();
             // All that was ever given out and not acknowledged or lost.
@@ -364,7 +365,9 @@ mod tests {
                         let piece = buffer.take(u64::MAX);
                         prop_assert_eq!(piece.as_ref().map(|piece| piece.data.len()), expected);
                         if let Some(piece) = piece {
-                            prop_assert!(!piece.data.is_empty() && piece.data.len() <= MAX_PIECE);
+                            prop_assert!(!piece.data.is_empty());
+                            let most = MAX_PIECE - buffer.reserved_at(piece.offset);
+                            prop_assert!(piece.data.len() <= most);
                             prop_assert!(piece.data == bytes(piece.offset, piece.data.len()));
                             for at in piece.offset..piece.end() {
                                 let (count, acked) = &mut model[length(at)];
