@@ -44,7 +44,7 @@ pub use path::{PathInfo, PathStatus, StreamPaths};
 pub use profile::Profile;
 pub use session::{Session, SessionClose};
 pub use stats::{ConnectionStats, FrameCounts, SessionStats, StreamStats};
-pub use stream::{RecvStream, SendStream};
+pub use stream::{RecvStream, SendStream, Sharing};
 pub use tcpls_crypto as crypto;
 pub use tcpls_crypto::wire;
 pub use timer::TimeoutReason;

@@ -89,8 +89,8 @@ pub use tcpls_core::wire::hello::join::JoinFailure;
 pub use tcpls_core::wire::{AddressId, ConnectionId, Features, SessionParams, StreamId};
 pub use tcpls_core::{
     AddressError, CloseCode, ConnectionFailure, ConnectionStats, Failover, PathInfo, PathStatus,
-    Profile, SessionClose, SessionConfig, SessionStats, StreamStats, TokenError, TransportCode,
-    scheduler,
+    Profile, SessionClose, SessionConfig, SessionStats, Sharing, StreamStats, TokenError,
+    TransportCode, scheduler,
 };
 
 /// The provider to build rustls configurations on: aws-lc-rs, carrying the TCPLS extensions.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tcpls_core::wire::StreamId;
-use tcpls_core::{StreamPaths, StreamStats};
+use tcpls_core::{Sharing, StreamPaths, StreamStats};
 use tokio::io::AsyncWrite;
 
 use crate::block::{self, BLOCK, RECORD_DATA};
@@ -177,6 +177,16 @@ impl SendStream {
         set.map_err(|_| ClosedStream)?;
         self.priority = priority;
         Ok(())
+    }
+
+    /// How the stream shares with others of the same priority; default [`Sharing::InTurns`].
+    ///
+    /// # Errors
+    /// [`ClosedStream`] when all of it was acknowledged or the session is over.
+    pub fn set_sharing(&mut self, sharing: Sharing) -> Result<(), ClosedStream> {
+        let set = |state: &mut State| state.core.send(self.id).set_sharing(sharing);
+        let set = self.handle.shared.update(|state, _| set(state));
+        set.map_err(|_| ClosedStream)
     }
 
     /// The priority that was set last.

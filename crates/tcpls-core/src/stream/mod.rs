@@ -21,6 +21,7 @@ pub(crate) use kind::STREAM_UNI_LEN;
 use kind::{Introduction, Kind};
 pub(crate) use opening::News;
 pub(crate) use piece::Stretch;
+pub use ready::Sharing;
 use recv::RecvHalf;
 use send::SendHalf;
 pub(crate) use send::{Company, Outgoing};

@@ -4,6 +4,18 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::wire::StreamId;
 
+/// How a stream shares with others of its priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sharing {
+    /// It takes turns with them, of one record each. The default.
+    #[default]
+    InTurns,
+    /// Once it has its turn it keeps it, until nothing of it is left to send. Streams that do so are
+    /// finished one after the other, in the order in which they got something to send, which suits
+    /// receivers that can do nothing with parts. Small ones, of at most 4 KiB, still go between.
+    OneByOne,
+}
+
 /// A stream with at most this many bytes to send goes ahead of those with more.
 const SMALL: u64 = 4096;
 
@@ -32,6 +44,8 @@ struct Turns {
     /// Had their turn in the record that is being built and have more: one record carries a stream
     /// once (draft 4.5).
     served: Vec<StreamId>,
+    /// Those of them that keep their turn.
+    staying: Vec<StreamId>,
 }
 
 impl ReadyQueue {
@@ -60,18 +74,21 @@ impl ReadyQueue {
     }
 
     /// Keeps the stream that had its turn last and has more, for the next record.
-    pub(crate) fn keep(&mut self, stream: StreamId) {
-        self.levels
-            .entry(self.latest)
-            .or_default()
-            .served
-            .push(stream);
+    pub(crate) fn keep(&mut self, stream: StreamId, sharing: Sharing) {
+        let turns = self.levels.entry(self.latest).or_default();
+        match sharing {
+            Sharing::InTurns => turns.served.push(stream),
+            Sharing::OneByOne => turns.staying.push(stream),
+        }
     }
 
     /// The record is built.
     pub(crate) fn end_record(&mut self) {
         for turns in self.levels.values_mut() {
             turns.bulk.extend(turns.served.drain(..));
+            while let Some(stream) = turns.staying.pop() {
+                turns.bulk.push_front(stream);
+            }
         }
         // One level is kept, so that a stream that comes and goes allocates nothing.
         if self.levels.len() > 1 {
@@ -85,6 +102,7 @@ impl ReadyQueue {
             turns.small.retain(|other| *other != stream);
             turns.bulk.retain(|other| *other != stream);
             turns.served.retain(|other| *other != stream);
+            turns.staying.retain(|other| *other != stream);
         }
     }
 
@@ -114,7 +132,8 @@ impl Turns {
     }
 
     fn is_empty(&self) -> bool {
-        self.small.is_empty() && self.bulk.is_empty() && self.served.is_empty()
+        let served = self.served.is_empty() && self.staying.is_empty();
+        self.small.is_empty() && self.bulk.is_empty() && served
     }
 
     fn is_turn_of_bulk(&self) -> bool {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     lanes::Limit,
+    ready::Sharing,
     send_buffer::{Piece, SendBuffer},
     state::SendState,
 };
@@ -31,6 +32,8 @@ pub(crate) struct SendHalf {
     pub(crate) allowance: Allowance,
     /// Streams of a higher one go first.
     pub(crate) priority: i32,
+    /// How it shares with those of the same.
+    pub(crate) sharing: Sharing,
 }
 
 /// How far the peer lets a stream go; everywhere, unless it says otherwise.

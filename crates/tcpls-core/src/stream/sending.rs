@@ -225,7 +225,7 @@ impl Sending {
             self.used += half.buffer.sent() - before;
             self.backlog = self.backlog.saturating_sub(offset(frame.data.len()));
             if half.next_len(self.credit()).is_some() {
-                self.ready.queue(lane)?.keep(id);
+                self.ready.queue(lane)?.keep(id, half.sharing);
             } else {
                 self.leave_queue(id, half);
             }

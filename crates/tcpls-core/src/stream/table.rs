@@ -16,6 +16,7 @@ use super::{
     lanes::Limit,
     opening::{News, Opening},
     piece::Stretch,
+    ready::Sharing,
     receiving::{Effect, Receiving},
     recv::{Reader, RecvHalf},
     send::{Announcement, Outgoing, SendHalf},
@@ -209,6 +210,12 @@ impl Streams {
     pub(crate) fn set_priority(&mut self, id: StreamId, priority: i32) -> Result<(), WriteError> {
         let (sending, half) = self.writable(id)?;
         sending.set_priority(id, half, priority);
+        Ok(())
+    }
+
+    /// Sets how a stream shares with others of its priority.
+    pub(crate) fn set_sharing(&mut self, id: StreamId, sharing: Sharing) -> Result<(), WriteError> {
+        self.writable(id)?.1.sharing = sharing;
         Ok(())
     }
 

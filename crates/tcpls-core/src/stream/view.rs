@@ -4,7 +4,7 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 
-use super::table::Streams;
+use super::{ready::Sharing, table::Streams};
 use crate::{
     FinishError, ReadError, ResetError, StreamPaths, WriteError, event::EventQueue, wire::StreamId,
 };
@@ -87,6 +87,11 @@ impl<'a> SendStream<'a> {
     /// streams with the same [`set_paths`](Self::set_paths).
     pub fn set_priority(&mut self, priority: i32) -> Result<(), WriteError> {
         self.streams.set_priority(self.id, priority)
+    }
+
+    /// How it shares with streams of the same priority; default [`Sharing::InTurns`].
+    pub fn set_sharing(&mut self, sharing: Sharing) -> Result<(), WriteError> {
+        self.streams.set_sharing(self.id, sharing)
     }
 
     /// Whether the peer has all bytes and the end. When it has not, the session knows that a writer

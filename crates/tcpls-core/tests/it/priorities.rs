@@ -1,7 +1,7 @@
 //! Which of several streams goes first.
 
 use tcpls_core::{
-    ConnectionFailure,
+    ConnectionFailure, Sharing,
     testing::Solo,
     wire::{Frame, StreamId},
 };
@@ -44,6 +44,38 @@ fn higher_priorities_go_first() {
     let ids = three_streams(&mut client);
     let order = order(&mut client, first);
     assert!(order.len() > ids.len(), "they take turns: {order:?}");
+}
+
+/// Streams that keep their turn go one after the other; the others of their priority wait for each.
+#[test]
+fn streams_can_go_one_by_one() {
+    let mut client = Solo::client();
+    let ids = three_streams(&mut client);
+    for id in ids {
+        client
+            .session
+            .send(id)
+            .set_sharing(Sharing::OneByOne)
+            .unwrap();
+    }
+    let urgent = client.session.open_bi().unwrap();
+    client.session.send(urgent).set_priority(1).unwrap();
+    client.session.send(urgent).write(&[1; 100]).unwrap();
+    let first = client.first;
+    let [one, two, three] = ids;
+    assert_eq!(order(&mut client, first), [urgent, one, two, three]);
+
+    let ids = three_streams(&mut client);
+    let [alone, others @ ..] = ids;
+    client
+        .session
+        .send(alone)
+        .set_sharing(Sharing::OneByOne)
+        .unwrap();
+    let order = order(&mut client, first);
+    assert_eq!(order[0], alone);
+    assert!(!order[1..].contains(&alone), "{order:?}");
+    assert!(order.len() > 1 + others.len(), "they take turns: {order:?}");
 }
 
 /// A priority that changes while data waits counts at once.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tcpls_tokio::{
     Endpoint, OpenError, Profile, ReadError, ResetError, Session, SessionConfig, SessionError,
-    StoppedError, TransportConfig, WriteError,
+    Sharing, StoppedError, TransportConfig, WriteError,
 };
 
 use crate::common::{Identity, SERVER_NAME};
@@ -242,6 +242,7 @@ async fn a_priority_is_set_until_all_of_the_stream_is_there() {
     assert_eq!(fast.priority(), 0);
     fast.set_priority(1).unwrap();
     assert_eq!(fast.priority(), 1);
+    fast.set_sharing(Sharing::OneByOne).unwrap();
     let (_, mut slow_recv) = ends.far.accept_bi().await.unwrap();
     let (_, mut fast_recv) = ends.far.accept_bi().await.unwrap();
     // More than fits the sockets, so that it waits when the other one is written.
