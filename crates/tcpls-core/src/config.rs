@@ -38,6 +38,9 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// The least [`SessionConfig::path_timeout`].
 const SHORTEST_PATH_TIMEOUT: Duration = Duration::from_millis(100);
 
+/// The least [`SessionConfig::keep_alive`]: a deadline that is always due would keep a driver busy.
+pub(crate) const SHORTEST_KEEP_ALIVE: Duration = Duration::from_millis(1);
+
 /// Limits and delays of one session; the defaults are meant for production. Times are at most a year.
 #[derive(Debug, Clone)]
 pub struct SessionConfig {
@@ -278,11 +281,11 @@ impl SessionConfig {
         self
     }
 
-    /// After how long without a received record a Ping asks for one; default none. Below a third of
+    /// After how long without a received record a Ping asks for one; default none, at least 1 ms. Below a third of
     /// the idle timeout it keeps a session alive (reading A-46); between peers that agreed on an idle
     /// timeout it is never above that.
     pub fn keep_alive(&mut self, interval: Option<Duration>) -> &mut Self {
-        self.keep_alive = interval.map(|time| time.min(LONGEST));
+        self.keep_alive = interval.map(|time| time.clamp(SHORTEST_KEEP_ALIVE, LONGEST));
         self
     }
 

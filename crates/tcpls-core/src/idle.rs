@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     SessionConfig,
+    config::SHORTEST_KEEP_ALIVE,
     wire::{Features, SessionParams},
 };
 
@@ -23,7 +24,7 @@ pub(crate) fn agree(config: &mut SessionConfig, agreed: Features, peer: &Session
     let theirs = theirs.map(|millis| Duration::from_millis(millis.into()));
     config.idle_timeout = [config.idle_timeout, theirs].into_iter().flatten().min();
     if let (Some(interval), Some(idle)) = (&mut config.keep_alive, config.idle_timeout) {
-        *interval = (*interval).min(idle / 3);
+        *interval = (*interval).min(idle / 3).max(SHORTEST_KEEP_ALIVE);
     }
     if let (Some(own), Some(theirs)) = (config.orphan_timeout, peer.linger) {
         let theirs = Duration::from_secs(theirs.into());

@@ -85,8 +85,10 @@ fn repeat_control(session: &mut Session, c: ConnectionHandle) {
         return;
     };
     for frame in connection.sent.unacked() {
-        if let SentFrame::Control(frame) = frame {
-            session.control.push(frame);
+        match frame {
+            SentFrame::Control(frame) => session.control.push(frame),
+            SentFrame::Signal(signal) => session.streams.on_signal_lost(signal),
+            SentFrame::Stream(_) | SentFrame::Ping => {}
         }
     }
     failover::repeat_acks(session);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tcpls_core::{
-    CloseReason, ConnectionFailure, Event, PathInfo, Profile, SessionConfig, TimeoutReason,
+    CloseReason, ConnectionFailure, Event, PathInfo, Profile, ReadError, SessionConfig,
+    TimeoutReason,
     testing::{LinkConfig, Pair, PairConfig, Solo},
     wire::{ConnectionId, Role, StreamId},
 };
@@ -79,6 +80,45 @@ fn what_a_silent_connection_carries_is_sent_elsewhere() {
     };
     assert!(pair.client.take_events().iter().any(over));
     assert_eq!(pair.client.session.stats().live_connections, 1);
+}
+
+/// resets that a silent connection carries do not wait until it is given up, either.
+#[test]
+fn a_reset_on_a_silent_connection_goes_out_on_another() {
+    let mut pair = pair();
+    let id = pair.client.session.open_bi().unwrap();
+    pair.client.session.send(id).write(b"x").unwrap();
+    pair.drive_for(100 * MS);
+    pair.blackhole(0);
+    pair.client.session.send(id).reset(7).unwrap();
+    pair.drive_for(SECOND);
+    let read = pair.server.session.recv(id).read_chunk(9);
+    assert_eq!(read, Err(ReadError::Reset(7)));
+}
+
+/// limits that a silent connection carries do not wait, so that nobody is held up by it.
+#[test]
+fn a_limit_on_a_silent_connection_goes_out_on_another() {
+    let mut config = SessionConfig::new();
+    config.stream_window(100_000).max_stream_window(100_000);
+    let mut pair = Pair::new(PairConfig {
+        client: config.clone(),
+        server: config,
+        link: observed(),
+        ..PairConfig::default()
+    });
+    pair.join(ConnectionId::from_wire(1), observed());
+    pair.drive_for(100 * MS);
+    let id = pair.client.session.open_bi().unwrap();
+    let bytes = bytes(id, 200_000);
+    pair.client.session.send(id).write(&bytes).unwrap();
+    pair.drive_for(SECOND);
+    pair.blackhole(0);
+    let mut all = received(&mut pair, id);
+    assert_eq!(all.len(), 100_000);
+    pair.drive_for(2 * SECOND);
+    all.extend(received(&mut pair, id));
+    assert!(all == bytes, "{} arrived", all.len());
 }
 
 /// suspicion costs nothing but a copy. A connection that gets through again is used again.
