@@ -257,8 +257,8 @@ impl SessionConfig {
         self
     }
 
-    /// How long closing waits, first for each further acknowledgment and then for the peer; default
-    /// 5 s each (reading A-17).
+    /// How long closing waits, first for each further acknowledgment of what a stream carried, and then for
+    /// the peer; default 5 s each (reading A-17).
     pub fn drain_timeout(&mut self, timeout: Duration) -> &mut Self {
         self.drain_timeout = timeout.min(LONGEST);
         self

@@ -45,6 +45,13 @@ pub(crate) enum ControlFrame {
     ObservedAddress(ConnectionId, u32),
 }
 
+impl SentFrame {
+    /// Whether the peer has more of a stream, or of how it ended, when it has this.
+    pub(crate) fn is_of_a_stream(self) -> bool {
+        matches!(self, Self::Stream(_) | Self::Signal(Signal::Reset(_)))
+    }
+}
+
 impl ControlFrame {
     /// The connection that a frame says is left.
     pub(crate) fn left(self) -> Option<ConnectionId> {

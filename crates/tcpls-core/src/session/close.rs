@@ -29,7 +29,8 @@ fn advance(session: &mut Session, now: Instant) {
     }
 }
 
-/// The peer acknowledged something: a slow path gets its time, as long as it brings us further.
+/// The peer acknowledged something of a stream: a slow path gets its time, as long as it brings us further.
+/// What else is acknowledged does not.
 pub(super) fn on_acked(session: &mut Session, now: Instant) {
     if let Lifecycle::Finishing(deadline) = &mut session.lifecycle {
         *deadline = now + session.config.drain_timeout;

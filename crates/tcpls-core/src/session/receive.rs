@@ -235,9 +235,10 @@ fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), Clos
     if connection.sent.takes_unkept(frame.highest) {
         session.effort.on_news();
     }
-    let (mut news, mut left) = (false, Vec::new());
+    let (mut news, mut progress, mut left) = (false, false, Vec::new());
     while let Some(acked) = connection.sent.take_acked(frame.highest) {
         news = true;
+        progress |= acked.is_of_a_stream();
         match acked {
             SentFrame::Stream(range) => session.streams.on_acked(range, &mut session.events),
             SentFrame::Control(frame) => {
@@ -271,6 +272,8 @@ fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), Clos
     }
     if news {
         session.effort.on_news();
+    }
+    if progress {
         close::on_acked(session, now);
     }
     Ok(())

@@ -70,6 +70,11 @@ impl Grant {
         gain > 0 && left <= available / 2 && gain >= (self.window / 8).min(LEAST_GAIN)
     }
 
+    /// Whether the peer went as far as it may, and could be let go on.
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.granted == Some(self.reached) && self.taken.saturating_add(self.window) > self.reached
+    }
+
     /// Moves the limit; returns the new one.
     pub(crate) fn renew(&mut self, now: Instant, round_trip: Option<Duration>) -> Option<u64> {
         let granted = self.granted?;

@@ -91,6 +91,12 @@ impl Lanes {
         }
     }
 
+    /// Whether a stream with this limit is ready.
+    pub(crate) fn has(&self, limit: &Limit) -> bool {
+        let mut ready = self.lanes.iter().filter(|lane| !lane.queue.is_empty());
+        ready.any(|lane| lane.limit == *limit)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.lanes.iter().all(|lane| lane.queue.is_empty())
     }

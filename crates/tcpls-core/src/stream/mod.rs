@@ -13,6 +13,7 @@ mod send;
 mod send_buffer;
 mod sending;
 mod signal;
+mod starved;
 mod state;
 mod table;
 mod view;

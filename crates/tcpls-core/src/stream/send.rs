@@ -6,6 +6,7 @@ use super::{
     lanes::Limit,
     ready::Sharing,
     send_buffer::{Piece, SendBuffer},
+    starved::Turn,
     state::SendState,
 };
 use crate::{
@@ -90,8 +91,8 @@ pub(crate) enum QueuePlace {
     #[default]
     Out,
     Queued,
-    /// It has data that the session's limit does not let out.
-    Starved,
+    /// It has data that the session's limit does not let out, and this place in the line for it.
+    Starved(Turn),
 }
 
 /// Whether the peer is to be told about a stream that has no data yet.
@@ -166,6 +167,12 @@ impl SendHalf {
     /// Whether the session's limit alone keeps data back.
     pub(crate) fn is_starved(&self, credit: u64) -> bool {
         credit == 0 && self.buffer.next_len(self.allowance.limit()).is_some()
+    }
+
+    /// How many bytes go out for the first time when the session lets out enough.
+    pub(crate) fn wanted(&self) -> u64 {
+        let end = self.buffer.end().min(self.allowance.limit());
+        end.saturating_sub(self.buffer.sent())
     }
 
     /// Whether nothing waits to be given out.

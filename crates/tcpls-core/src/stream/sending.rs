@@ -12,6 +12,7 @@ use super::{
     lanes::{Lanes, Limit},
     send::{Allowance, Holder, Outgoing, QueuePlace, Room, SendHalf},
     send_buffer::MAX_PIECE,
+    starved::Starved,
     state::SendState,
 };
 use crate::{
@@ -45,7 +46,7 @@ pub(crate) struct Sending {
     /// How far a new stream may go.
     first_allowance: Allowance,
     /// Streams that wait for the limit of the session to move.
-    starved: VecDeque<StreamId>,
+    starved: Starved,
 }
 
 impl Sending {
@@ -65,7 +66,7 @@ impl Sending {
             allowance: Allowance::default(),
             used: 0,
             first_allowance: Allowance::default(),
-            starved: VecDeque::new(),
+            starved: Starved::default(),
         }
     }
 
@@ -163,12 +164,13 @@ impl Sending {
     pub(crate) fn queue(&mut self, id: StreamId, half: &mut SendHalf) {
         let credit = self.credit();
         if half.place != QueuePlace::Queued && half.next_len(credit).is_some() {
+            self.leave_line(half);
             half.place = QueuePlace::Queued;
             self.ready
                 .add(id, half.unsent(), &half.limit, half.priority);
         } else if half.place == QueuePlace::Out && half.is_starved(credit) {
-            half.place = QueuePlace::Starved;
-            self.starved.push_back(id);
+            let turn = self.starved.add(id, &half.limit, half.priority);
+            half.place = QueuePlace::Starved(turn);
         }
     }
 
@@ -180,6 +182,7 @@ impl Sending {
             self.ready
                 .add(id, half.unsent(), &half.limit, half.priority);
         }
+        self.rejoin(id, half);
     }
 
     /// Sets which streams this one goes before.
@@ -190,6 +193,7 @@ impl Sending {
             self.ready
                 .add(id, half.unsent(), &half.limit, half.priority);
         }
+        self.rejoin(id, half);
     }
 
     /// The lanes that have streams with something to send, with what these are limited to.
@@ -214,6 +218,7 @@ impl Sending {
                 if let Some(stream) = streams.get_mut(&id) {
                     self.leave_queue(id, &mut stream.send);
                 }
+                self.refill(streams);
                 continue;
             };
             if next_len + half.reserved() > room {
@@ -228,6 +233,7 @@ impl Sending {
                 self.ready.queue(lane)?.keep(id, half.sharing);
             } else {
                 self.leave_queue(id, half);
+                self.refill(streams);
             }
             return Some(frame);
         }

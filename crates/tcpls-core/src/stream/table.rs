@@ -198,6 +198,7 @@ impl Streams {
     pub(crate) fn set_limit(&mut self, id: StreamId, limit: Limit) -> Result<(), WriteError> {
         let (sending, half) = self.writable(id)?;
         sending.set_limit(id, half, limit);
+        self.sending.refill(&mut self.map);
         Ok(())
     }
 

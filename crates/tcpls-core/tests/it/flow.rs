@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tcpls_core::{
-    CloseReason, Event, OpenError, PathInfo, PeerMisbehaved, Profile, SessionConfig,
+    CloseReason, Event, OpenError, PathInfo, PeerMisbehaved, Profile, ReadError, SessionConfig,
+    TimeoutReason,
     testing::{LinkConfig, Pair, PairConfig, Solo},
     wire::{
         ExtendedFrame, Features, Fin, Frame, ResetStreamFrame, Role, SessionParams,
@@ -364,6 +365,58 @@ fn a_slow_reader_holds_up_nobody_else() {
         pair.step();
     }
     assert!(got == unread);
+}
+
+/// Closing does not wait for ever for a stream that the peer lets nothing out of, whatever else it
+/// acknowledges meanwhile.
+#[test]
+fn closing_does_not_wait_for_ever_for_a_stream_at_its_limit() {
+    let mut client = client(1 << 20, 1000, 9);
+    let id = client.session.open_bi().unwrap();
+    client.session.send(id).write(&[1; 3000]).unwrap();
+    client.session.send(id).finish().unwrap();
+    client.transmit();
+    client.receive(&[ack(0, 0)]);
+    client.session.close(client.clock.now());
+    for _ in 0..3 {
+        client.advance(Duration::from_secs(2));
+        client.session.ping(client.first);
+        if let Some(sent) = client.transmit().last() {
+            client.receive(&[ack(0, sent.sequence.as_u64())]);
+        }
+    }
+    let (deadline, reason) = client.session.poll_timeout().unwrap();
+    let closed = Duration::from_secs(5);
+    assert_eq!(reason, TimeoutReason::Drain);
+    assert_eq!(
+        deadline - client.clock.now() + client.clock.since_start(),
+        2 * closed
+    );
+}
+
+/// What is left of the session's window beside what nobody reads moves in small steps rather than not at
+/// all when somebody waits for what may come.
+#[test]
+fn a_window_that_is_nearly_full_of_unread_bytes_still_moves() {
+    let mut server = server(100_000, 100_000, 9);
+    let (unread, moving) = (THEIRS, stream(Role::Client, 1));
+    for at in 0..9 {
+        server.receive(&[data(unread, at * 10_000, &[1; 10_000])]);
+    }
+    for step in 0..5 {
+        server.receive(&[data(moving, step * 10_000, &[2; 10_000])]);
+        assert_eq!(read(&mut server, moving, 10_000), 10_000);
+        let limits = limits_sent(&mut server);
+        let moves = limits
+            .iter()
+            .any(|frame| matches!(frame, Frame::Extended(ExtendedFrame::MaxData(_))));
+        assert!(!moves, "nobody waits");
+        let found = server.session.recv(moving).read_chunk(1);
+        assert_eq!(found, Err(ReadError::Blocked));
+        let limits = limits_sent(&mut server);
+        assert!(limits.contains(&max_data(110_000 + step * 10_000)));
+    }
+    assert_eq!(misbehaved(&server), None);
 }
 
 /// How long a transfer takes on a path of 25 Mbit/s and 100 ms, of virtual time, beside streams that

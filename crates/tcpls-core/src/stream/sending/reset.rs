@@ -12,6 +12,7 @@ impl Sending {
             if matches!(half.state, SendState::Open | SendState::Abandoned) {
                 self.finishing += 1;
             }
+            self.leave_line(half);
             let dropped = half.reset();
             self.held -= dropped.held;
             self.backlog = self.backlog.saturating_sub(offset(dropped.unsent));

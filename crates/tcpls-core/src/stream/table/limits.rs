@@ -92,7 +92,9 @@ impl Streams {
     /// The application took some of a stream, or nobody wants it: the peer is told when that gives it
     /// enough room.
     pub(super) fn note_taken(&mut self, id: StreamId) {
-        if self.receiving.grant.is_due() {
+        let grant = &self.receiving.grant;
+        // Where the window is full of what nobody reads, crumbs are all that those have who wait.
+        if grant.is_due() || grant.is_used_up() && self.receiving.is_waiting() {
             self.signals.push(Signal::MaxData);
         }
         if let Some(stream) = self.map.get(&id)
