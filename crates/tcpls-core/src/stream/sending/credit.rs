@@ -121,8 +121,9 @@ mod tests {
     }
 
     fn waiting(streams: &BTreeMap<StreamId, Box<Stream>>) -> usize {
-        let waits = |stream: &&Box<Stream>| matches!(stream.send.place, QueuePlace::Starved(_));
-        streams.values().filter(waits).count()
+        let places = streams.values().map(|stream| stream.send.place);
+        let waits = |place: &QueuePlace| matches!(place, QueuePlace::Starved(_));
+        places.filter(waits).count()
     }
 
     /// A step of the limit wakes as many streams as it serves, and all have their turn.
