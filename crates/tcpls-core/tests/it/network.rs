@@ -86,12 +86,19 @@ fn config(random: &mut Random, failover: Failover, profile: Profile) -> SessionC
         .key_update_after(u64::try_from(random.up_to(300)).unwrap())
         .failover(failover)
         .scheduler(scheduler);
-    let window = u64::try_from(500 + random.up_to(60_000)).unwrap();
+    let window = match random.up_to(4) {
+        1 => 100 + random.up_to(2000),
+        _ => 500 + random.up_to(60_000),
+    };
+    let beside = random.up_to(window.min(40_000)) - 1;
+    let (window, beside) = [window, beside]
+        .map(|bytes| u64::try_from(bytes).unwrap())
+        .into();
     config
         .profile(profile)
         .stream_window(window)
         .max_stream_window(2 * window)
-        .session_window(window + u64::try_from(random.up_to(40_000)).unwrap())
+        .session_window(window + beside)
         .max_session_window(MOST_UNREAD);
     config
 }
@@ -253,6 +260,10 @@ impl Network {
                 let id = u32::try_from(self.random.up_to(8)).unwrap() - 1;
                 let session = &mut self.game.pair.host(role).session;
                 let _unknown = session.send(StreamId::from_wire(id)).set_paths(paths);
+                let priority = i32::try_from(self.random.up_to(3)).unwrap();
+                let id = u32::try_from(self.random.up_to(8)).unwrap() - 1;
+                let session = &mut self.game.pair.host(role).session;
+                let _unknown = session.send(StreamId::from_wire(id)).set_priority(priority);
             }
             22..=23 => self.advertise(role),
             _ => self.withdraw(role),
@@ -419,9 +430,17 @@ impl Network {
         let time = Duration::from_millis(u64::try_from(self.random.up_to(2000)).unwrap());
         self.game.pair.drive_for(time);
         self.heal();
-        for _ in 0..30 {
+        // Small windows and a reader that comes by every two seconds take their time.
+        for _ in 0..3000 {
             self.game.pair.drive_for(Duration::from_secs(2));
             self.game.discard_everything();
+            let over = [Role::Client, Role::Server].map(|role| {
+                let session = &self.game.pair.host(role).session;
+                session.close_reason().is_some() && session.poll_timeout().is_none()
+            });
+            if over == [true; 2] {
+                break;
+            }
         }
         for role in [Role::Client, Role::Server] {
             let session = &self.game.pair.host(role).session;
