@@ -35,6 +35,8 @@ pub(crate) struct SendHalf {
     pub(crate) priority: i32,
     /// How it shares with those of the same.
     pub(crate) sharing: Sharing,
+    /// Its number among those that waited for the session's limit, until nothing of it is left to send.
+    pub(crate) line_number: Option<u64>,
 }
 
 /// How far the peer lets a stream go; everywhere, unless it says otherwise.

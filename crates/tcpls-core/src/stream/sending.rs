@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::{
     Stream,
     lanes::{Lanes, Limit},
+    ready::Sharing,
     send::{Allowance, Holder, Outgoing, QueuePlace, Room, SendHalf},
     send_buffer::MAX_PIECE,
     starved::Starved,
@@ -169,7 +170,12 @@ impl Sending {
             self.ready
                 .add(id, half.unsent(), &half.limit, half.priority);
         } else if half.place == QueuePlace::Out && half.is_starved(credit) {
-            let turn = self.starved.add(id, &half.limit, half.priority);
+            let number = match half.sharing {
+                Sharing::InTurns => None,
+                Sharing::OneByOne => half.line_number,
+            };
+            let turn = self.starved.add(id, &half.limit, half.priority, number);
+            half.line_number = Some(turn.number());
             half.place = QueuePlace::Starved(turn);
         }
     }
@@ -404,6 +410,9 @@ impl Sending {
         half.place = QueuePlace::Out;
         if self.ready.is_empty() {
             self.backlog = 0;
+        }
+        if half.unsent() == 0 {
+            half.line_number = None;
         }
         self.queue(id, half);
         if half.is_drained() && std::mem::take(&mut half.waiting.sent) {

@@ -27,13 +27,27 @@ pub(crate) struct Turn {
     number: u64,
 }
 
+impl Turn {
+    /// What is kept of it by a stream that keeps its turn.
+    pub(crate) fn number(self) -> u64 {
+        self.number
+    }
+}
+
 impl Starved {
-    /// Adds a stream that is in no line; returns its place.
-    pub(crate) fn add(&mut self, stream: StreamId, limit: &Limit, priority: i32) -> Turn {
+    /// Adds a stream that is in no line; returns its place: behind all others of its priority, or where
+    /// the `number` says that it had before.
+    pub(crate) fn add(
+        &mut self,
+        stream: StreamId,
+        limit: &Limit,
+        priority: i32,
+        number: Option<u64>,
+    ) -> Turn {
         self.joined += 1;
         let turn = Turn {
             priority: Reverse(priority),
-            number: self.joined,
+            number: number.unwrap_or(self.joined),
         };
         if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.limit == *limit) {
             lane.line.insert(turn, stream);

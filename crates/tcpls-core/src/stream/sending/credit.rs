@@ -105,7 +105,7 @@ impl Sending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SessionConfig, event::EventQueue, wire::Role};
+    use crate::{SessionConfig, event::EventQueue, stream::Sharing, wire::Role};
 
     /// Streams with 10 bytes each that the session lets none of out.
     fn starved(count: u32) -> (Sending, BTreeMap<StreamId, Box<Stream>>) {
@@ -139,6 +139,30 @@ mod tests {
             sending.end_record();
         }
         assert!(!sending.is_ready() && sending.starved.is_empty());
+    }
+
+    /// Streams that are to be finished one after the other are, also when the limit comes in small steps.
+    #[test]
+    fn streams_keep_their_turn_across_steps_of_the_limit() {
+        for step in [1, 7, 13] {
+            let (mut sending, mut streams) = starved(3);
+            for stream in streams.values_mut() {
+                stream.send.sharing = Sharing::OneByOne;
+            }
+            let mut order = Vec::new();
+            for count in 1.. {
+                sending.on_max_data(count * step, &mut streams);
+                while let Some(frame) = sending.take_frame(0, &mut streams, 100) {
+                    order.push(frame.stream);
+                    sending.end_record();
+                }
+                if waiting(&streams) == 0 {
+                    break;
+                }
+            }
+            assert!(order.is_sorted(), "{order:?}");
+            assert!(order.ends_with(&[StreamId::nth(Role::Client, 2).unwrap()]));
+        }
     }
 
     /// What a stream was woken for and does not use goes to the next one.
