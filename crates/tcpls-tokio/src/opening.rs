@@ -1,8 +1,6 @@
 //! Streams of a session: opened here, or taken when the peer opened them.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use tcpls_core::wire::StreamId;
 
@@ -25,7 +23,7 @@ impl Session {
     /// # Cancel safety
     /// Cancel safe: dropped before it completes, no stream was opened.
     pub async fn open_bi(&self) -> Result<(SendStream, RecvStream), OpenError> {
-        let id = poll_fn(|cx| self.poll_open(cx, tcpls_core::Session::open_bi)).await?;
+        let id = self.wait_to_open(tcpls_core::Session::open_bi).await?;
         Ok((self.send_half(id), self.recv_half(id)))
     }
 
@@ -40,7 +38,7 @@ impl Session {
     /// # Cancel safety
     /// Cancel safe: dropped before it completes, no stream was opened.
     pub async fn open_uni(&self) -> Result<SendStream, OpenError> {
-        let id = poll_fn(|cx| self.poll_open(cx, tcpls_core::Session::open_uni)).await?;
+        let id = self.wait_to_open(tcpls_core::Session::open_uni).await?;
         Ok(self.send_half(id))
     }
 
@@ -54,7 +52,7 @@ impl Session {
     /// Cancel safe: dropped before it completes, no stream was taken.
     pub async fn accept_bi(&self) -> Result<(SendStream, RecvStream), SessionError> {
         let accept = tcpls_core::Session::accept_bi;
-        let id = poll_fn(|cx| self.poll_accept(cx, Wait::Accept, accept)).await?;
+        let id = self.wait_to_accept(Wait::Accept, accept).await?;
         Ok((self.send_half(id), self.recv_half(id)))
     }
 
@@ -68,38 +66,31 @@ impl Session {
     /// Cancel safe: dropped before it completes, no stream was taken.
     pub async fn accept_uni(&self) -> Result<RecvStream, SessionError> {
         let accept = tcpls_core::Session::accept_uni;
-        let id = poll_fn(|cx| self.poll_accept(cx, Wait::AcceptUni, accept)).await?;
+        let id = self.wait_to_accept(Wait::AcceptUni, accept).await?;
         Ok(self.recv_half(id))
     }
 
-    fn poll_open(
+    async fn wait_to_open(
         &self,
-        cx: &Context<'_>,
         open: fn(&mut tcpls_core::Session) -> Result<StreamId, tcpls_core::OpenError>,
-    ) -> Poll<Result<StreamId, OpenError>> {
+    ) -> Result<StreamId, OpenError> {
         let open = |state: &mut State| match open(&mut state.core) {
-            Ok(id) => Poll::Ready(Ok(id)),
-            Err(tcpls_core::OpenError::Blocked) => state.waiting.for_session(Wait::Open, cx),
-            Err(error) => Poll::Ready(Err(OpenError::from(error))),
+            Err(tcpls_core::OpenError::Blocked) => None,
+            opened => Some(opened.map_err(OpenError::from)),
         };
-        self.shared().update(|state, _| open(state))
+        self.shared().wait_for(Wait::Open, open).await
     }
 
-    fn poll_accept(
+    async fn wait_to_accept(
         &self,
-        cx: &Context<'_>,
         wait: Wait,
         accept: fn(&mut tcpls_core::Session) -> Option<StreamId>,
-    ) -> Poll<Result<StreamId, SessionError>> {
-        self.shared().update(|state, _| {
-            if let Some(id) = accept(&mut state.core) {
-                return Poll::Ready(Ok(id));
-            }
-            match state.ended() {
-                Some(error) => Poll::Ready(Err(*error)),
-                None => state.waiting.for_session(wait, cx),
-            }
-        })
+    ) -> Result<StreamId, SessionError> {
+        let accept = |state: &mut State| match accept(&mut state.core) {
+            Some(id) => Some(Ok(id)),
+            None => state.ended().copied().map(Err),
+        };
+        self.shared().wait_for(wait, accept).await
     }
 
     fn send_half(&self, id: StreamId) -> SendStream {

@@ -1,10 +1,8 @@
 //! The handle of a session.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::Poll;
 
 use rustls_pki_types::CertificateDer;
 use tcpls_core::crypto::{Exporter, HandshakeInfo};
@@ -136,13 +134,10 @@ impl Session {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn closed(&self) -> SessionError {
-        poll_fn(|cx| {
-            self.handle.shared.update(|state, _| match state.ended() {
-                Some(error) => Poll::Ready(*error),
-                None => state.waiting.for_session(Wait::Closed, cx),
-            })
-        })
-        .await
+        let shared = &self.handle.shared;
+        shared
+            .wait_for(Wait::Closed, |state| state.ended().copied())
+            .await
     }
 
     /// Why the session is over, if it is.

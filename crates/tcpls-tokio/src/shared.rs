@@ -6,6 +6,7 @@
 mod leaving;
 mod observing;
 mod path_news;
+mod place;
 mod slot;
 mod waiting;
 

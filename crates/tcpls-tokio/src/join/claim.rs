@@ -1,8 +1,6 @@
 //! The client's tokens on their way into connections (reading A-44).
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use tcpls_core::ConnectionStart;
 use tcpls_core::wire::Token;
@@ -33,23 +31,16 @@ pub(super) enum TokenState {
 impl Claim {
     /// Waits until the session has a token.
     pub(super) async fn wait(shared: &Arc<Shared>) -> Result<Self, PathError> {
-        poll_fn(|cx| {
-            shared.update(|state, _| {
-                if let Some((start, token)) = state.core.take_token() {
-                    return Poll::Ready(Ok(Self {
-                        shared: Arc::clone(shared),
-                        start,
-                        token: Some(token),
-                        state: TokenState::Unspent,
-                    }));
-                }
-                match no_token(state) {
-                    Some(error) => Poll::Ready(Err(error)),
-                    None => state.waiting.for_session(Wait::Join, cx),
-                }
-            })
-        })
-        .await
+        let claim = |state: &mut State| match state.core.take_token() {
+            Some((start, token)) => Some(Ok(Self {
+                shared: Arc::clone(shared),
+                start,
+                token: Some(token),
+                state: TokenState::Unspent,
+            })),
+            None => no_token(state).map(Err),
+        };
+        shared.wait_for(Wait::Join, claim).await
     }
 }
 

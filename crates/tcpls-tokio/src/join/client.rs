@@ -1,9 +1,7 @@
 //! The client's side of a join.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::Poll;
 
 use bytes::BytesMut;
 use tcpls_core::crypto::{Established, SessionKeys};
@@ -249,22 +247,20 @@ impl Joining {
         failure: &OnceLock<JoinFailure>,
     ) -> Result<ConnectionHandle, PathError> {
         let connection = self.connection;
-        poll_fn(|cx| {
-            self.shared.update(|state, _| {
-                if state.core.is_established(connection) {
-                    return Poll::Ready(Ok(()));
-                }
-                if state.connections.contains_key(&connection) {
-                    return state.waiting.for_session(Wait::Join, cx);
-                }
-                Poll::Ready(Err(match (failure.get(), state.ended()) {
-                    (Some(failure), _) => PathError::NotJoined(*failure),
-                    (None, Some(reason)) => PathError::SessionLost(*reason),
-                    (None, None) => PathError::Lost(ConnectionFailure::Eof),
-                }))
-            })
-        })
-        .await?;
+        let outcome = |state: &mut State| {
+            if state.core.is_established(connection) {
+                return Some(Ok(()));
+            }
+            if state.connections.contains_key(&connection) {
+                return None;
+            }
+            Some(Err(match (failure.get(), state.ended()) {
+                (Some(failure), _) => PathError::NotJoined(*failure),
+                (None, Some(reason)) => PathError::SessionLost(*reason),
+                (None, None) => PathError::Lost(ConnectionFailure::Eof),
+            }))
+        };
+        self.shared.wait_for(Wait::Join, outcome).await?;
         self.established = true;
         Ok(connection)
     }

@@ -16,14 +16,20 @@ use crate::tcp::Tcp;
 pub(crate) struct Waiting {
     /// Tasks that wait for a stream half; a half has one at most, because its methods borrow it.
     streams: BTreeMap<StreamId, StreamWakers>,
-    accepting: Vec<Waker>,
+    accepting: BTreeMap<Key, Waker>,
     /// For streams on which only the peer sends.
-    accepting_uni: Vec<Waker>,
-    opening: Vec<Waker>,
-    closing: Vec<Waker>,
+    accepting_uni: BTreeMap<Key, Waker>,
+    opening: BTreeMap<Key, Waker>,
+    closing: BTreeMap<Key, Waker>,
     /// Who waits for a token, or for a connection to be established.
-    joining: Vec<Waker>,
+    joining: BTreeMap<Key, Waker>,
+    /// How many words were ever left for the session; none has the key of another.
+    words: u64,
 }
+
+/// A word left by somebody who waits for something of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key(u64);
 
 impl Waiting {
     /// Waits for `interest` on a stream half.
@@ -50,18 +56,35 @@ impl Waiting {
         }
     }
 
-    /// Waits for a stream to accept, for room to open one, or for the end of the session.
-    pub(crate) fn for_session<R>(&mut self, wait: Wait, cx: &Context<'_>) -> Poll<R> {
-        let list = self.list(wait);
-        if !list.iter().any(|waker| waker.will_wake(cx.waker())) {
-            list.push(cx.waker().clone());
+    /// Leaves word that somebody waits for `wait`, in place of the word that it left before.
+    pub(super) fn for_session(&mut self, wait: Wait, before: Option<Key>, cx: &Context<'_>) -> Key {
+        if let Some(key) = before
+            && let Some(waker) = self.list(wait).get_mut(&key)
+        {
+            waker.clone_from(cx.waker());
+            return key;
         }
-        Poll::Pending
+        let key = Key(self.words);
+        self.words += 1;
+        self.list(wait).insert(key, cx.waker().clone());
+        key
+    }
+
+    /// Takes back a word, unless it was used.
+    pub(super) fn forget(&mut self, wait: Wait, key: Key) -> Option<Waker> {
+        self.list(wait).remove(&key)
+    }
+
+    /// How many wait for `wait`.
+    #[cfg(test)]
+    pub(super) fn count(&mut self, wait: Wait) -> usize {
+        self.list(wait).len()
     }
 
     /// Has everybody woken who waits for `wait`.
     pub(super) fn wake(&mut self, wait: Wait, wakeups: &mut Wakeups) {
-        wakeups.tasks.append(self.list(wait));
+        let woken = std::mem::take(self.list(wait));
+        wakeups.tasks.extend(woken.into_values());
     }
 
     /// Has the task woken that waits for `interest` on a stream half.
@@ -87,7 +110,7 @@ impl Waiting {
         }
     }
 
-    fn list(&mut self, wait: Wait) -> &mut Vec<Waker> {
+    fn list(&mut self, wait: Wait) -> &mut BTreeMap<Key, Waker> {
         match wait {
             Wait::Accept => &mut self.accepting,
             Wait::AcceptUni => &mut self.accepting_uni,
