@@ -18,12 +18,12 @@ pub enum Event {
     /// The same for [`Session::accept_uni`](crate::Session::accept_uni).
     UniStreamIncoming,
     /// [`Session::open_bi`](crate::Session::open_bi) or
-    /// [`Session::open_uni`](crate::Session::open_uni) returned `Blocked` and may now succeed, or fail
-    /// with [`OpenError::StreamLimit`](crate::OpenError::StreamLimit).
+    /// [`Session::open_uni`](crate::Session::open_uni) returned `Blocked` and may now succeed, or fail:
+    /// with [`OpenError::StreamLimit`](crate::OpenError::StreamLimit), or because the session closes.
     StreamsAvailable,
     /// The stream has bytes, or its end; reported again after a read call.
     Readable(StreamId),
-    /// A write on this stream returned `Blocked` and may now succeed.
+    /// A write on this stream returned `Blocked` and may now succeed, or fail because the session closes.
     Writable(StreamId),
     /// The peer wants no more of this stream: it was reset with the peer's code, and writes fail.
     Stopped {

@@ -9,7 +9,6 @@ use super::{
 use crate::{
     CloseReason, ConnectionFailure, ConnectionHandle, Event,
     connection::{Health, WriteHalf},
-    stream::Phase,
 };
 
 /// Begins to close: what was finished is acknowledged first.
@@ -18,7 +17,7 @@ pub(super) fn close(session: &mut Session, now: Instant) {
         return;
     }
     session.lifecycle = Lifecycle::Finishing(now + session.config.drain_timeout);
-    session.streams.move_to(Phase::Closing);
+    session.streams.begin_closing(&mut session.events);
     advance(session, now);
 }
 
@@ -153,7 +152,7 @@ fn drain(session: &mut Session, closer: Closer, now: Instant) {
         received: false,
     };
     session.lifecycle = Lifecycle::Draining(draining);
-    session.streams.move_to(Phase::Closing);
+    session.streams.begin_closing(&mut session.events);
     session
         .connections
         .for_each_live(|connection| connection.state.notify());
@@ -226,6 +225,6 @@ fn end(session: &mut Session, reason: CloseReason, failure: ConnectionFailure) {
             failure: Some(failure),
         });
     }
-    session.streams.move_to(Phase::Over(reason));
+    session.streams.end(reason);
     session.events.push(Event::Closed(reason));
 }

@@ -27,7 +27,7 @@ use recv::RecvHalf;
 use send::SendHalf;
 pub(crate) use send::{Company, Outgoing};
 pub(crate) use signal::Signal;
-pub(crate) use table::{Phase, Streams};
+pub(crate) use table::Streams;
 pub use view::{RecvStream, SendStream};
 
 /// One stream with its two halves.

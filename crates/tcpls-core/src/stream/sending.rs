@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use super::{
-    Stream,
+    News, Stream,
     lanes::{Lanes, Limit},
     ready::Sharing,
     send::{Allowance, Holder, Outgoing, QueuePlace, Room, SendHalf},
@@ -424,9 +424,12 @@ impl Sending {
         self.waiting -= std::mem::take(&mut half.waiting).count();
     }
 
-    fn stop_waiting_for_room(&mut self, half: &mut SendHalf) {
-        if std::mem::take(&mut half.waiting.room) != Room::Enough {
+    /// Nobody waits for room to write any more; returns whether somebody did.
+    pub(crate) fn stop_waiting_for_room(&mut self, half: &mut SendHalf) -> News {
+        let waited = std::mem::take(&mut half.waiting.room) != Room::Enough;
+        if waited {
             self.waiting -= 1;
         }
+        News::when(waited)
     }
 }

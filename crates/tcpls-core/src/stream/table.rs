@@ -1,6 +1,7 @@
 //! All streams of a session: who opened which, what the application may do, what is over.
 
 mod breaking;
+mod closing;
 mod kinds;
 mod limits;
 mod opened;
@@ -35,7 +36,7 @@ use crate::{
 /// The streams of one session.
 ///
 /// Invariant: a stream that was opened and is not in the map is over. Memory therefore does not grow
-/// with streams that are, and nothing here walks over all streams.
+/// with streams that are, and nothing here walks over all streams, but once when the session closes.
 #[derive(Debug)]
 pub(crate) struct Streams {
     announcement: StreamAnnouncement,
@@ -321,11 +322,6 @@ impl Streams {
             self.settle(id, events);
         }
         Ok(effect)
-    }
-
-    /// The application may do less from now on.
-    pub(crate) fn move_to(&mut self, phase: Phase) {
-        self.phase = phase;
     }
 
     /// A-34 a: whether sockets are to be read: always where the peer was told how far it may go;

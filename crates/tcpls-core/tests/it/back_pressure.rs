@@ -1,8 +1,8 @@
 //! Back-pressure without flow control (reading A-34 a): nobody is stuck, nobody hoards.
 
 use tcpls_core::{
-    Profile, ReadError, SessionConfig, WriteError,
-    testing::{Host, Pair, PairConfig},
+    Event, OpenError, Profile, ReadError, SessionConfig, WriteError,
+    testing::{Host, Pair, PairConfig, Solo},
     wire::{Role, StreamId},
 };
 
@@ -163,4 +163,32 @@ fn a_stream_that_nobody_reads_does_not_stop_the_others() {
     pair.drive();
     assert_eq!(pair.client.session.recv(small).read(&mut [0; 1]), Ok(1));
     assert_eq!(pair.client.session.close_reason(), None);
+}
+
+/// Who waited for room to write or to open when the session began to close hears of it at once, although
+/// the peer has yet to acknowledge what was finished.
+#[test]
+fn closing_tells_who_waits_for_room() {
+    let mut config = SessionConfig::new();
+    config.stream_send_buffer(1000).own_streams(2);
+    let mut client = Solo::new(Role::Client, config);
+    let (finished, blocked) = (
+        client.session.open_bi().unwrap(),
+        client.session.open_bi().unwrap(),
+    );
+    assert_eq!(client.session.send(finished).write(b"all"), Ok(3));
+    client.session.send(finished).finish().unwrap();
+    assert_eq!(client.session.send(blocked).write(&[0; 1001]), Ok(1000));
+    let write = |client: &mut Solo| client.session.send(blocked).write(b"more");
+    assert_eq!(write(&mut client), Err(WriteError::Blocked));
+    assert_eq!(client.session.open_bi(), Err(OpenError::Blocked));
+    let _sent = client.transmit_on(client.first);
+    client.events();
+    client.session.close(client.clock.now());
+    let told = client.events();
+    assert!(told.contains(&Event::Writable(blocked)), "{told:?}");
+    assert!(told.contains(&Event::StreamsAvailable), "{told:?}");
+    assert_eq!(write(&mut client), Err(WriteError::Closing));
+    assert_eq!(client.session.open_bi(), Err(OpenError::Closing));
+    assert_eq!(client.session.close_reason(), None);
 }

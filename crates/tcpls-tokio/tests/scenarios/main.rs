@@ -28,3 +28,4 @@ mod resets;
 mod resumption;
 mod streams;
 mod tokens;
+mod waiters;
