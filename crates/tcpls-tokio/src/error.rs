@@ -208,7 +208,8 @@ pub enum PathError {
     /// The server has given no token for another connection yet.
     #[error("the server has given no token for another connection")]
     NoToken,
-    /// All 255 tokens of the session were used: it takes no further connection (reading A-5).
+    /// All tokens of the session were used, 255 with a peer that speaks the draft alone: it takes no further
+    /// connection (reading A-5).
     #[error("the tokens of the session are used up")]
     TokensUsedUp,
     /// The session did not begin over TCP, so that only

@@ -16,9 +16,8 @@ use crate::shared::{Interest, State};
 
 /// The receiving half of a stream: the peer's bytes in order, each once, then the end.
 ///
-/// The end is only ever seen when the peer finished the stream; a session that is lost before
-/// shows as an error. Dropping it early discards what still comes (and counts it), so that other
-/// streams are not held up.
+/// The end is only ever seen when the peer finished the stream; one that the peer reset and a session
+/// that is lost before show as errors. Dropping it early is [`stop`](Self::stop) with code 0.
 #[derive(Debug)]
 pub struct RecvStream {
     handle: Arc<Handle>,
@@ -46,7 +45,8 @@ impl RecvStream {
     /// Gives `Some(0)` only for an empty `buffer`.
     ///
     /// # Errors
-    /// [`ReadError::SessionLost`] when the session ended before the stream did.
+    /// [`ReadError`] when the peer reset the stream, reading was stopped, or the session ended before the
+    /// stream did.
     ///
     /// # Cancel safety
     /// Cancel safe: dropped before it completes, nothing was read.

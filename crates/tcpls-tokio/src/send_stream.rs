@@ -26,9 +26,9 @@ const COPY_UNLOCKED: usize = 8 * 1024;
 /// [`stream_send_buffer`](crate::SessionConfig::stream_send_buffer) per stream; a writer waits
 /// when they fill it.
 ///
-/// Dropping it unfinished never looks like a clean end to the peer. Without a negotiated way to
-/// say so, the peer's reader waits until the session closes and then sees the loss; the stream
-/// goes on counting against the limit on open streams (reading A-34).
+/// Dropping it unfinished never looks like a clean end to the peer: the stream is reset with code 0. A
+/// peer that speaks the draft alone cannot be told: there the reader waits until the session closes and
+/// then sees the loss, and the stream goes on counting against the limit on open streams (reading A-34).
 #[derive(Debug)]
 pub struct SendStream {
     handle: Arc<Handle>,
@@ -57,7 +57,8 @@ impl SendStream {
     /// Only an empty `data` gives 0.
     ///
     /// # Errors
-    /// [`WriteError`] when the stream was finished or the session is over.
+    /// [`WriteError`] when the stream was finished or reset, the peer stopped it, or the session is over or
+    /// closing.
     ///
     /// # Cancel safety
     /// Cancel safe: dropped before it completes, nothing was taken.

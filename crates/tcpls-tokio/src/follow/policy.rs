@@ -10,9 +10,9 @@ pub enum FollowPaths {
     Off,
     /// It opens paths that failed again, the same way. While no connection is usable it tries all of
     /// them about 1.4 times a second for the first minute, and every 15 s in the long run; while one is,
-    /// after 250 ms first and every 15 s in the long run. Each join takes one of the 255 connection
-    /// identifiers of a session (reading A-5): 24 of them may go in a row, then one each 20 s, except
-    /// while no connection is usable. The default.
+    /// after 250 ms first and every 15 s in the long run. 24 joins may come in a
+    /// row, then one a second, except while no connection is usable; with a peer that speaks the draft alone
+    /// one each 20 s, because a session has 255 connection identifiers then (reading A-5). The default.
     #[default]
     Keep,
     /// The same, and it opens a path to the first connection's server from every other network interface,

@@ -64,6 +64,7 @@ mod tests {
     use tcpls_core::wire::Role;
     use tcpls_core::{Session, SessionConfig};
 
+    use super::super::waiting::Wakeups;
     use super::*;
 
     fn session() -> Shared {
@@ -98,7 +99,7 @@ mod tests {
         let woken = shared.wait_for(Wait::Closed, |_| None::<()>);
         let mut woken = Box::pin(woken);
         assert!(woken.as_mut().poll(&mut cx).is_pending());
-        shared.inspect_mut(|state| state.waiting.wake(Wait::Closed, &mut Default::default()));
+        shared.inspect_mut(|state| state.waiting.wake(Wait::Closed, &mut Wakeups::default()));
         assert_eq!(waiting(&shared), 0);
         let mut other = pin!(shared.wait_for(Wait::Closed, |_| None::<()>));
         assert!(other.as_mut().poll(&mut cx).is_pending());
