@@ -42,8 +42,8 @@ impl Session {
         Ok(self.send_half(id))
     }
 
-    /// Takes the next stream with two directions that the peer opened, in the order in which it opened
-    /// them.
+    /// Takes the next stream with two directions that the peer opened: in the order in which it opened them
+    /// when it speaks the draft alone, and otherwise in the order in which their first data came.
     ///
     /// # Errors
     /// [`SessionError`] when the session is over and every stream opened before was taken.
