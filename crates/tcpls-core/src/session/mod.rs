@@ -237,8 +237,9 @@ impl Session {
         self.streams.accept_uni()
     }
 
-    /// Command: the next bidirectional stream that the peer opened: in the order of identifiers with a peer
-    /// that knows no other, and in the order in which their first data came otherwise.
+    /// Command: the next bidirectional stream that the peer opened: of those that wait, the one that was
+    /// opened first. With a peer that also opens streams of one direction, a stream waits once its first
+    /// data came, which that of a later one may overtake on another connection.
     pub fn accept_bi(&mut self) -> Option<StreamId> {
         self.streams.accept()
     }

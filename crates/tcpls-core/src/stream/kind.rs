@@ -1,6 +1,6 @@
 //! Streams of one direction and of two (`spec/extensions.md` 6.12).
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 
 use super::{Activity, News, Stream, send::SendHalf, state::SendState};
 use crate::wire::{SessionParams, StreamId, frame::EXTENDED_OVERHEAD};
@@ -54,10 +54,11 @@ impl Stream {
     }
 }
 
-/// Streams of the peer of one kind that wait to be accepted.
+/// Streams of the peer of one kind that wait to be accepted, those that it opened first before the
+/// others: the frames of a record are applied from its end.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
-    queue: VecDeque<StreamId>,
+    waiting: BTreeSet<StreamId>,
     reported: Reported,
 }
 
@@ -72,14 +73,14 @@ enum Reported {
 impl Arrivals {
     /// Adds a stream; returns whether that is to be reported.
     pub(crate) fn push(&mut self, stream: StreamId) -> News {
-        self.queue.push_back(stream);
+        self.waiting.insert(stream);
         let before = std::mem::replace(&mut self.reported, Reported::Yes);
         News::when(before == Reported::No)
     }
 
     /// The next stream.
     pub(crate) fn accept(&mut self) -> Option<StreamId> {
-        let next = self.queue.pop_front();
+        let next = self.waiting.pop_first();
         if next.is_none() {
             self.reported = Reported::No;
         }

@@ -475,3 +475,21 @@ fn kinds_hold_over_connections_that_fail() {
         assert_eq!(pair.server.session.stats().streams_live, 0);
     }
 }
+
+/// Streams that begin in one record are accepted as they were opened, although it is read from its end.
+#[test]
+fn streams_of_one_record_are_accepted_as_they_were_opened() {
+    let mut pair = Pair::seeded(1);
+    let opened: Vec<_> = (0..5)
+        .map(|_| pair.client.session.open_bi().unwrap())
+        .collect();
+    let uni: Vec<_> = (0..5)
+        .map(|_| pair.client.session.open_uni().unwrap())
+        .collect();
+    while pair.step() {}
+    let session = &mut pair.server.session;
+    let accepted: Vec<_> = std::iter::from_fn(|| session.accept_bi()).collect();
+    assert_eq!(accepted, opened);
+    let accepted: Vec<_> = std::iter::from_fn(|| session.accept_uni()).collect();
+    assert_eq!(accepted, uni);
+}
