@@ -359,7 +359,7 @@ impl State {
             }
             Event::TransmitReady(handle) => {
                 if let Some(slot) = self.connections.get(&handle) {
-                    slot.wake_writer(wakeups);
+                    slot.wake_writer(self.core.backlog(), wakeups);
                 }
             }
             Event::Ticket(ticket) => {

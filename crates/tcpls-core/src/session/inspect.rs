@@ -75,6 +75,11 @@ impl Session {
             .is_some_and(|connection| connection.liveness.is_stale(now))
     }
 
+    /// Bytes of streams that wait to be given out, about.
+    pub fn backlog(&self) -> u64 {
+        self.streams.backlog()
+    }
+
     /// Whether the peer's TCP does not answer on a connection (reading A-45).
     pub fn is_suspect(&self, c: ConnectionHandle) -> bool {
         let suspect = |connection: &Connection| connection.liveness.health() == Health::Suspect;

@@ -113,9 +113,16 @@ impl Slot {
         self.fate.abort();
     }
 
-    /// Has the writer send what there is.
-    pub(super) fn wake_writer(&self, wakeups: &mut Wakeups) {
-        if let Some(task) = self.writer_task.clone() {
+    /// Has the writer send what there is: `backlog` bytes of streams and what goes with them. Little is
+    /// left to the writer's own task, so that what the application says next goes out in the same
+    /// record; much is sent by whoever came with it.
+    pub(super) fn wake_writer(&self, backlog: u64, wakeups: &mut Wakeups) {
+        let Some(task) = self.writer_task.clone() else {
+            return;
+        };
+        if backlog < SENT_AT_ONCE {
+            wakeups.later_writers.push(task);
+        } else {
             wakeups.writers.push((Arc::clone(&self.writer), task));
         }
     }
@@ -132,6 +139,9 @@ impl Slot {
         wakeups.tasks.extend(self.reader_task);
     }
 }
+
+/// Bytes to send that are worth a system call of their own: a full record.
+const SENT_AT_ONCE: u64 = 16 * 1024;
 
 fn register(task: &mut Option<Waker>, cx: &Context<'_>) {
     if !task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {

@@ -177,7 +177,11 @@ impl StreamWakers {
 #[derive(Default)]
 pub(super) struct Wakeups {
     pub(super) tasks: Vec<Waker>,
+    /// Connections with enough to send for it to go out at once.
     pub(super) writers: Vec<(Arc<Writer>, Waker)>,
+    /// The tasks of connections with little to send. Who is woken here may have more for them, so they
+    /// come last: a task that the runtime is told of later may run earlier.
+    pub(super) later_writers: Vec<Waker>,
     /// Connections about which TCP is to be asked.
     pub(super) observations: Vec<(ConnectionHandle, Tcp)>,
 }
@@ -186,6 +190,9 @@ impl Wakeups {
     pub(super) fn deliver(self, shared: &Shared) {
         for (connection, tcp) in self.observations {
             observing::observe(shared, connection, &tcp);
+        }
+        for task in self.later_writers {
+            task.wake();
         }
         for task in self.tasks {
             task.wake();

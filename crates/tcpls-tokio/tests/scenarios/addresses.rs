@@ -67,9 +67,11 @@ async fn a_server_drains_an_address() {
     let mut events = near.path_events();
     far.advertise(old).unwrap();
     far.advertise(new).unwrap();
+    // Those of one record come in the order in which it is read, from its end.
+    let told = [events.recv().await.unwrap(), events.recv().await.unwrap()];
     for address in [old, new] {
         let added = PathEvent::AddressAdded { address };
-        assert_eq!(events.recv().await, Some(added));
+        assert!(told.contains(&added), "{told:?}");
     }
     let drain = async {
         while far.path_stats()[0].counters.bytes_sent < 1 << 20 {
