@@ -42,8 +42,9 @@ impl Session {
         Ok(self.send_half(id))
     }
 
-    /// Takes the next stream with two directions that the peer opened: in the order in which it opened them
-    /// when it speaks the draft alone, and otherwise in the order in which their first data came.
+    /// Takes the next stream with two directions that the peer opened: of those that wait, the one that it
+    /// opened first. A stream of a peer that does not speak the draft alone waits once its first data
+    /// came, which that of a later one may overtake.
     ///
     /// # Errors
     /// [`SessionError`] when the session is over and every stream opened before was taken.
