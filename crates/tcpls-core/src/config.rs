@@ -138,7 +138,8 @@ impl SessionConfig {
         self
     }
 
-    /// The same summed over all streams of the session; default 8 MiB, at least 1. Beside them, each
+    /// The same summed over all streams of the session; default 8 MiB, at least 1. Half of it is for streams
+    /// whose peer reads: of the others each takes 64 KiB there beyond what the peer lets it send. Beside them, each
     /// connection remembers up to 16384 frames that are not acknowledged, at most 256 bytes each with what
     /// blocks of single bytes cost, and all that failed remember as many together.
     pub fn session_send_buffer(&mut self, bytes: usize) -> &mut Self {

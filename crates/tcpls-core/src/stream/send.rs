@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     WriteError,
+    number::length,
     sent::SentRange,
     wire::{Fin, StreamId},
 };
@@ -67,6 +68,9 @@ impl Allowance {
         self.0
     }
 }
+
+/// How many bytes beyond the peer's limit a stream takes.
+const AHEAD_OF_PEER: u64 = 64 * 1024;
 
 /// Whether somebody may still ask what became of the half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -164,6 +168,13 @@ impl SendHalf {
             let ends = self.state == SendState::FinDue && self.unsent() == 0;
             (ends || self.announcement == Announcement::Due).then_some(0)
         })
+    }
+
+    /// Bytes that may be written before the peer lets the stream send more, where room is short: what nobody
+    /// there reads is not to fill the send buffer of the session.
+    pub(crate) fn room_at_peer(&self) -> usize {
+        let most = self.allowance.limit().saturating_add(AHEAD_OF_PEER);
+        length(most.saturating_sub(self.buffer.end()))
     }
 
     /// Whether the session's limit alone keeps data back.

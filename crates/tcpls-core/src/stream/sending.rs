@@ -329,10 +329,13 @@ impl Sending {
         }
     }
 
-    /// Bytes that this half may take.
+    /// Bytes that this half may take. Half of the session's buffer is for streams whose peer reads.
     pub(crate) fn room(&self, half: &SendHalf) -> usize {
         let stream = self.stream_limit.saturating_sub(half.buffer.held());
-        stream.min(self.session_limit.saturating_sub(self.held))
+        let for_all = (self.session_limit / 2).saturating_sub(self.held);
+        stream
+            .min(half.room_at_peer().max(for_all))
+            .min(self.session_limit.saturating_sub(self.held))
     }
 
     /// Whether somebody waits for acknowledgments.

@@ -367,6 +367,43 @@ fn a_slow_reader_holds_up_nobody_else() {
     assert!(got == unread);
 }
 
+/// Streams that nobody reads do not fill the send buffer of the session: others are written, and their
+/// own writers go on when somebody reads.
+#[test]
+fn writers_of_unread_streams_leave_room_for_others() {
+    let mut config = SessionConfig::new();
+    config.stream_window(100_000).session_window(1_000_000);
+    config.session_send_buffer(1_000_000);
+    let mut pair = Pair::new(PairConfig {
+        client: config.clone(),
+        server: config,
+        ..PairConfig::default()
+    });
+    let stalled: Vec<_> = (0..5)
+        .map(|_| pair.client.session.open_bi().unwrap())
+        .collect();
+    for &id in &stalled {
+        let bytes = pattern(id, Role::Client, 0, 1_000_000);
+        while pair.client.session.send(id).write(&bytes).is_ok() {
+            pair.drive();
+        }
+    }
+    let moving = pair.client.session.open_bi().unwrap();
+    let bytes = pattern(moving, Role::Client, 0, 3_000_000);
+    assert!(transfer(&mut pair, Role::Client, moving, &bytes) == bytes);
+    for &id in &stalled {
+        assert!(!read_all(&mut pair.server, id).0.is_empty());
+    }
+    pair.client.take_events();
+    while pair.step() {}
+    let events = pair.client.take_events();
+    let writable: Vec<_> = events
+        .iter()
+        .filter(|event| matches!(event, Event::Writable(id) if stalled.contains(id)))
+        .collect();
+    assert_eq!(writable.len(), stalled.len());
+}
+
 /// Closing does not wait for ever for a stream that the peer lets nothing out of, whatever else it
 /// acknowledges meanwhile.
 #[test]

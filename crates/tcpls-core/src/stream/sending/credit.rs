@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Allowance, Limit, QueuePlace, SendHalf, Sending, Stream, StreamId};
+use super::{Allowance, Limit, QueuePlace, Room, SendHalf, Sending, Stream, StreamId};
+use crate::{Event, event::EventQueue};
 
 impl Sending {
     /// What the peer allowed at the start: in the session, and on each stream.
@@ -82,16 +83,21 @@ impl Sending {
         }
     }
 
-    /// The peer lets a stream send more. Returns whether it does.
+    /// The peer lets a stream send more, so its writer may have room. Returns whether it does.
     pub(crate) fn on_max_stream_data(
         &mut self,
         id: StreamId,
         half: &mut SendHalf,
         limit: u64,
+        events: &mut EventQueue,
     ) -> bool {
         let more = half.allowance.raise(limit);
         if more {
             self.queue(id, half);
+            if half.waiting.room == Room::OfStream && self.room(half) > 0 {
+                self.stop_waiting_for_room(half);
+                events.push(Event::Writable(id));
+            }
         }
         more
     }
@@ -105,7 +111,7 @@ impl Sending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SessionConfig, event::EventQueue, stream::Sharing, wire::Role};
+    use crate::{SessionConfig, stream::Sharing, wire::Role};
 
     /// Streams with 10 bytes each that the session lets none of out.
     fn starved(count: u32) -> (Sending, BTreeMap<StreamId, Box<Stream>>) {

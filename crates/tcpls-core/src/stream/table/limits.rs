@@ -57,7 +57,7 @@ impl Streams {
         };
         let more = self
             .sending
-            .on_max_stream_data(id, &mut stream.send, frame.max);
+            .on_max_stream_data(id, &mut stream.send, frame.max, events);
         Ok(News::when(more || opens == News::Some))
     }
 
