@@ -73,6 +73,17 @@ fn idle_streams_are_there_beside_those_that_are_measured() {
 }
 
 #[test]
+fn streams_that_nobody_reads_hold_up_nobody_else() {
+    let server = Server::start(&["perf", "server"], "perf_stalled_streams", &[]);
+    let size = SIZE.to_string();
+    for flags in [&[][..], &["-R"], &["--bidir"]] {
+        let stalled = ["-n", &size, "--stalled-streams", "3"];
+        let json = measure(&server, &[&stalled[..], flags].concat());
+        assert_eq!(json["stalled_streams"], 3, "{json}");
+    }
+}
+
+#[test]
 fn time_ends_a_measurement_and_intervals_add_up_to_no_more() {
     let server = Server::start(&["perf", "server"], "perf_time", &[]);
     let flags = ["-t", "0.4", "-i", "0.1", "-P", "2", "--cipher", "aes128gcm"];

@@ -6,8 +6,8 @@ use tcpls_tokio::{PathStatus, SessionConfig};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::control::{
-    Amount, Direction, MAX_IDLE_STREAMS, MAX_LENGTH, MAX_STREAMS, Outcome, Receiver, Reply,
-    Request, Sender, VERSION,
+    Amount, Direction, MAX_IDLE_STREAMS, MAX_LENGTH, MAX_STALLED_STREAMS, MAX_STREAMS, Outcome,
+    Receiver, Reply, Request, Sender, VERSION,
 };
 use super::fault::{Fault, How};
 use super::load::{Load, Part, ReadCount};
@@ -42,6 +42,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value = "0",
         value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_IDLE_STREAMS)))]
     idle_streams: u32,
+    /// Streams that are opened before those, written to, and read by nobody; not with a peer that speaks the
+    /// draft alone, which has no way to hold up one stream only
+    #[arg(long, value_name = "N", default_value = "0",
+        value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_STALLED_STREAMS)))]
+    stalled_streams: u32,
     /// The server sends
     #[arg(short = 'R', long, conflicts_with = "bidir")]
     reverse: bool,
@@ -105,13 +110,13 @@ async fn measure(
     ready
         .map_err(|_| Failure::lost("the server does not answer; is it 'tcpls perf server'?"))??;
 
-    let mut load = Load::idle(session, request).await?;
-    let (start, cpu) = (Instant::now(), cpu::used());
-    let count = ReadCount::default();
     let part = Part {
         sends: request.direction.server_reads(),
         reads: request.direction.client_reads(),
     };
+    let mut load = Load::beside(session, request, part).await?;
+    let (start, cpu) = (Instant::now(), cpu::used());
+    let count = ReadCount::default();
     load.open(session, request, part, &count).await?;
     let mut watch = Watch::new(args.interval, start, format);
     let mut done = None;
@@ -247,7 +252,8 @@ impl Args {
             session = SessionConfig::new();
         }
         // The control stream is one, too.
-        session.own_streams(self.parallel.saturating_add(self.idle_streams).max(255) + 1);
+        let beside = self.idle_streams.saturating_add(self.stalled_streams);
+        session.own_streams(self.parallel.saturating_add(beside).max(255) + 1);
         if let Some(scheduler) = self.scheduler {
             session.scheduler(scheduler.policy());
         }
@@ -278,6 +284,7 @@ impl Args {
             },
             progress: self.interval.is_some(),
             idle_streams: self.idle_streams,
+            stalled_streams: self.stalled_streams,
         }
     }
 }

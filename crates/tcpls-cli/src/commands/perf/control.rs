@@ -23,6 +23,8 @@ const LONGEST_MESSAGE: usize = 4096;
 pub(super) const MAX_STREAMS: u32 = 128;
 /// The most streams on which nothing is sent.
 pub(super) const MAX_IDLE_STREAMS: u32 = 3500;
+/// The most streams that nobody reads.
+pub(super) const MAX_STALLED_STREAMS: u32 = 100;
 /// The largest single write, in bytes.
 pub(super) const MAX_LENGTH: u64 = 16 << 20;
 
@@ -40,6 +42,9 @@ pub(super) struct Request {
     /// Streams that the client opens before the others, and on which nothing is sent.
     #[serde(default)]
     pub(super) idle_streams: u32,
+    /// Streams that the client opens before the others, that are written to, and that nobody reads.
+    #[serde(default)]
+    pub(super) stalled_streams: u32,
 }
 
 /// Who sends.
@@ -111,6 +116,11 @@ impl Request {
         if self.idle_streams > MAX_IDLE_STREAMS {
             return Err(format!(
                 "at most {MAX_IDLE_STREAMS} idle streams are possible"
+            ));
+        }
+        if self.stalled_streams > MAX_STALLED_STREAMS {
+            return Err(format!(
+                "at most {MAX_STALLED_STREAMS} stalled streams are possible"
             ));
         }
         if !(1..=MAX_LENGTH).contains(&self.length) {
@@ -218,6 +228,7 @@ mod tests {
             amount: Amount::Seconds(0.5),
             progress: true,
             idle_streams: 3,
+            stalled_streams: 2,
         }
     }
 
@@ -257,6 +268,10 @@ mod tests {
             },
             Request {
                 streams: MAX_STREAMS + 1,
+                ..request()
+            },
+            Request {
+                stalled_streams: MAX_STALLED_STREAMS + 1,
                 ..request()
             },
             Request {

@@ -43,15 +43,26 @@ pub(super) struct Load {
     tasks: JoinSet<Result<(), Failure>>,
     /// Streams that are only there.
     idle: Vec<(SendStream, RecvStream)>,
+    /// Writers of streams that nobody reads, and what comes back on these.
+    stalled: JoinSet<()>,
+    unread: Vec<RecvStream>,
 }
 
 impl Load {
-    /// Opens the idle streams as the client, which is not part of what is measured.
-    pub(super) async fn idle(session: &Session, request: &Request) -> Result<Self, Failure> {
+    /// Opens the streams beside which others are measured, as the client.
+    pub(super) async fn beside(
+        session: &Session,
+        request: &Request,
+        part: Part,
+    ) -> Result<Self, Failure> {
         let mut load = Self::default();
         for _ in 0..request.idle_streams {
             let stream = session.open_bi().await.map_err(Failure::open)?;
             load.idle.push(stream);
+        }
+        for _ in 0..request.stalled_streams {
+            let stream = session.open_bi().await.map_err(Failure::open)?;
+            load.stall(stream, request, part);
         }
         Ok(load)
     }
@@ -83,6 +94,10 @@ impl Load {
             let stream = session.accept_bi().await.map_err(Failure::session)?;
             load.idle.push(stream);
         }
+        for _ in 0..request.stalled_streams {
+            let stream = session.accept_bi().await.map_err(Failure::session)?;
+            load.stall(stream, request, part);
+        }
         for index in 0..request.streams {
             let (send, recv) = session.accept_bi().await.map_err(Failure::session)?;
             load.start((send, recv), Quota::new(request, index), part, count);
@@ -95,11 +110,26 @@ impl Load {
         while let Some(result) = self.tasks.join_next().await {
             result.map_err(|error| Failure::new(Exit::Internal, error))??;
         }
+        self.stalled.shutdown().await;
+        self.unread.clear();
         for (mut send, _recv) in self.idle.drain(..) {
             // When the session is over, so are they.
             let _finished = send.finish();
         }
         Ok(())
+    }
+
+    fn stall(&mut self, (mut send, recv): (SendStream, RecvStream), request: &Request, part: Part) {
+        if !part.sends {
+            self.idle.push((send, recv));
+            return;
+        }
+        let piece = Quota::new(request, 0).piece;
+        self.unread.push(recv);
+        self.stalled.spawn(async move {
+            // Until it is given up, or the session ends.
+            while send.write_chunk(piece.clone()).await.is_ok() {}
+        });
     }
 
     fn start(

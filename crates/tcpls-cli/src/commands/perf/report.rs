@@ -45,6 +45,7 @@ pub(super) struct Report {
     streams: u32,
     /// Streams beside those on which nothing was sent.
     idle_streams: u32,
+    stalled_streams: u32,
     connections: u32,
     cipher_suite: &'static str,
     bytes_retransmitted: u64,
@@ -67,6 +68,7 @@ impl Report {
             cpu_s_remote: measured.cpu_remote,
             streams: request.streams,
             idle_streams: request.idle_streams,
+            stalled_streams: request.stalled_streams,
             connections: measured.connections,
             cipher_suite: measured.cipher_suite,
             bytes_retransmitted: measured.bytes_retransmitted,
@@ -94,6 +96,9 @@ impl fmt::Display for Report {
         write!(f, "streams {}", self.streams)?;
         if self.idle_streams > 0 {
             write!(f, " beside {} idle ones", self.idle_streams)?;
+        }
+        if self.stalled_streams > 0 {
+            write!(f, " beside {} that nobody reads", self.stalled_streams)?;
         }
         let connections = self.connections;
         writeln!(f, ", connections {connections}, {}", self.cipher_suite)?;
