@@ -72,8 +72,8 @@ pub use frame::{
     AckFrame, CloseSpace, ConnectionCloseFrame, ConnectionPriorityFrame, ConnectionResetFrame,
     ExtendedFrame, ExtendedTokenFrame, Fin, Frame, FrameSet, NewAddressFrame, NewTokenFrame,
     ObservedAddressFrame, PaddingRun, PriorityFlags, RemoveAddressFrame, ResetStreamFrame,
-    SessionCloseFrame, StopSendingFrame, StreamChangeFrame, StreamDataBlockedFrame,
-    StreamDataLimitFrame, StreamFrame, UnknownFrame,
+    SessionCloseFrame, StopSendingFrame, StreamChangeFrame, StreamDataLimitFrame, StreamFrame,
+    UnknownFrame,
 };
 pub use hello::{
     ClientHello, ClientOffer, EncryptedExtensions, Offered, ServerAnswer, ServerHello, Tcpls,

@@ -12,8 +12,8 @@ use common::hex;
 use tcpls_wire::{
     CloseSpace, ConnectionCloseFrame, ConnectionId, ConnectionPriorityFrame, DecodeError,
     ExtendedFrame, ExtendedTokenFrame, Frame, FrameSet, ObservedAddressFrame, PriorityFlags,
-    RecordFrames, ResetStreamFrame, SessionCloseFrame, StopSendingFrame, StreamDataBlockedFrame,
-    StreamDataLimitFrame, StreamId, TokenRef, UnknownFrame,
+    RecordFrames, ResetStreamFrame, SessionCloseFrame, StopSendingFrame, StreamDataLimitFrame,
+    StreamId, TokenRef, UnknownFrame,
 };
 
 fn stream() -> StreamId {
@@ -53,7 +53,7 @@ fn limits_have_their_bytes() {
     check(ExtendedFrame::MaxStreams(7), "00000007 0004 12");
     check(ExtendedFrame::DataBlocked(5), "0000000000000005 0008 13");
     check(
-        ExtendedFrame::StreamDataBlocked(StreamDataBlockedFrame {
+        ExtendedFrame::StreamDataBlocked(StreamDataLimitFrame {
             stream: stream(),
             max: 6,
         }),

@@ -4,13 +4,12 @@ use tcpls_core::{
     CloseReason, ConnectionFailure, Event, Limit, OpenError, PeerMisbehaved, ReadError, ResetError,
     SessionConfig, WriteError,
     testing::{Pair, Solo},
-    wire::{
-        ExtendedFrame, Features, Frame, ResetStreamFrame, Role, SessionParams, StopSendingFrame,
-        StreamId,
-    },
+    wire::{Features, Frame, Role, SessionParams, StreamId},
 };
 
-use crate::talk::{ack, all_frames, data, end, read_all, stream};
+use crate::talk::{
+    ack, all_frames, data, end, misbehaved, read_all, reset_stream, stop_sending, stream,
+};
 
 const THEIRS: StreamId = StreamId::from_wire(0);
 
@@ -30,28 +29,6 @@ fn client() -> Solo {
     solo(Role::Client, SessionConfig::new())
 }
 
-fn reset(stream: StreamId, code: u32, final_size: u64) -> Frame<'static> {
-    Frame::Extended(ExtendedFrame::ResetStream(ResetStreamFrame {
-        stream,
-        code,
-        final_size,
-    }))
-}
-
-fn stop(stream: StreamId, code: u32) -> Frame<'static> {
-    Frame::Extended(ExtendedFrame::StopSending(StopSendingFrame {
-        stream,
-        code,
-    }))
-}
-
-fn misbehaved(solo: &Solo) -> Option<PeerMisbehaved> {
-    match solo.session.close_reason() {
-        Some(CloseReason::PeerMisbehaved(error)) => Some(error),
-        _ => None,
-    }
-}
-
 /// What is left of the stream is dropped at once, sent or not; what was sent is its final size.
 #[test]
 fn a_reset_drops_what_the_peer_lacks() {
@@ -62,7 +39,7 @@ fn a_reset_drops_what_the_peer_lacks() {
     client.session.send(id).write(&[2; 4000]).unwrap();
     assert_eq!(client.session.send(id).reset(77), Ok(()));
     assert_eq!(client.session.stats().bytes_unacked, 0);
-    assert_eq!(all_frames(&client.transmit()), [reset(id, 77, 3000)]);
+    assert_eq!(all_frames(&client.transmit()), [reset_stream(id, 77, 3000)]);
     let mut half = client.session.send(id);
     assert_eq!(half.write(b"more"), Err(WriteError::Reset));
     assert_eq!(half.poll_acked(), Err(WriteError::Reset));
@@ -102,7 +79,7 @@ fn a_finished_stream_is_reset_at_its_end() {
     client.session.send(id).finish().unwrap();
     client.transmit();
     assert_eq!(client.session.send(id).reset(5), Ok(()));
-    assert_eq!(all_frames(&client.transmit()), [reset(id, 5, 100)]);
+    assert_eq!(all_frames(&client.transmit()), [reset_stream(id, 5, 100)]);
 
     let id = client.session.open_bi().unwrap();
     client.session.send(id).finish().unwrap();
@@ -121,18 +98,18 @@ fn a_reset_survives_its_connection() {
     client.session.send(id).write(&[1; 3000]).unwrap();
     client.transmit();
     client.session.send(id).reset(9).unwrap();
-    assert_eq!(all_frames(&client.transmit()), [reset(id, 9, 3000)]);
+    assert_eq!(all_frames(&client.transmit()), [reset_stream(id, 9, 3000)]);
     let now = client.clock.now();
     let failure = ConnectionFailure::Reset;
     client.session.handle_failure(client.first, failure, now);
     let (sent, _) = client.transmit_on(second);
     let frames = all_frames(&sent);
-    assert!(frames.contains(&reset(id, 9, 3000)), "{frames:?}");
+    assert!(frames.contains(&reset_stream(id, 9, 3000)), "{frames:?}");
     assert!(!frames.iter().any(|frame| matches!(frame, Frame::Stream(_))));
     assert_eq!(
         frames
             .iter()
-            .filter(|frame| **frame == reset(id, 9, 3000))
+            .filter(|frame| **frame == reset_stream(id, 9, 3000))
             .count(),
         1
     );
@@ -143,7 +120,7 @@ fn a_reset_survives_its_connection() {
     client.hear_on(third);
     let (sent, _) = client.transmit_on(third);
     assert!(
-        !all_frames(&sent).contains(&reset(id, 9, 3000)),
+        !all_frames(&sent).contains(&reset_stream(id, 9, 3000)),
         "it is known"
     );
 }
@@ -157,8 +134,8 @@ fn a_stopped_writer_resets() {
     server.transmit();
     assert_eq!(server.session.send(THEIRS).poll_stopped(), None);
     server.events();
-    server.receive(&[stop(THEIRS, 42)]);
-    server.receive(&[stop(THEIRS, 43)]);
+    server.receive(&[stop_sending(THEIRS, 42)]);
+    server.receive(&[stop_sending(THEIRS, 43)]);
     let stopped = Event::Stopped {
         stream: THEIRS,
         code: 42,
@@ -169,7 +146,7 @@ fn a_stopped_writer_resets() {
         1,
         "{events:?}"
     );
-    assert!(all_frames(&server.transmit()).contains(&reset(THEIRS, 42, 50_000)));
+    assert!(all_frames(&server.transmit()).contains(&reset_stream(THEIRS, 42, 50_000)));
     let mut half = server.session.send(THEIRS);
     assert_eq!(half.write(b"more"), Err(WriteError::Stopped(42)));
     assert_eq!(half.poll_acked(), Err(WriteError::Stopped(42)));
@@ -184,8 +161,8 @@ fn a_stop_that_comes_late_is_nothing() {
     server.receive(&[data(THEIRS, 0, b"hello")]);
     server.session.send(THEIRS).finish().unwrap();
     server.transmit();
-    server.receive(&[stop(THEIRS, 42), ack(0, 0)]);
-    server.receive(&[stop(THEIRS, 42)]);
+    server.receive(&[stop_sending(THEIRS, 42), ack(0, 0)]);
+    server.receive(&[stop_sending(THEIRS, 42)]);
     assert_eq!(server.session.send(THEIRS).poll_acked(), Ok(true));
 }
 
@@ -200,7 +177,7 @@ fn a_reset_reaches_the_reader() {
         server.session.recv(THEIRS).read_chunk(2),
         Ok(Some("he".into()))
     );
-    server.receive(&[reset(THEIRS, 7, 500)]);
+    server.receive(&[reset_stream(THEIRS, 7, 500)]);
     assert!(server.events().contains(&Event::Readable(THEIRS)));
     let stats = server.session.stats();
     assert_eq!((stats.bytes_unread, stats.bytes_out_of_order), (0, 0));
@@ -209,7 +186,7 @@ fn a_reset_reaches_the_reader() {
         assert_eq!(server.session.recv(THEIRS).read_chunk(9), error);
     }
     server.receive(&[data(THEIRS, 5, b"late")]);
-    server.receive(&[reset(THEIRS, 8, 500)]);
+    server.receive(&[reset_stream(THEIRS, 8, 500)]);
     let mut byte = [0];
     assert_eq!(
         server.session.recv(THEIRS).read(&mut byte),
@@ -219,7 +196,7 @@ fn a_reset_reaches_the_reader() {
     assert_eq!(server.session.stats().bytes_unread, 0);
     server.session.drop_recv(THEIRS);
     server.session.drop_send(THEIRS);
-    assert!(all_frames(&server.transmit()).contains(&reset(THEIRS, 0, 0)));
+    assert!(all_frames(&server.transmit()).contains(&reset_stream(THEIRS, 0, 0)));
     server.receive(&[ack(0, 0)]);
     assert_eq!(server.session.stats().streams_live, 0);
     assert_eq!(misbehaved(&server), None);
@@ -230,7 +207,7 @@ fn a_reset_reaches_the_reader() {
 fn a_reset_after_everything_is_too_late() {
     let mut server = server();
     server.receive(&[end(THEIRS, 0, b"hello")]);
-    server.receive(&[reset(THEIRS, 7, 5)]);
+    server.receive(&[reset_stream(THEIRS, 7, 5)]);
     assert_eq!(read_all_of(&mut server, THEIRS), b"hello");
     assert_eq!(server.session.recv(THEIRS).read_chunk(1), Ok(None));
 }
@@ -241,36 +218,36 @@ fn the_final_size_stands() {
     for (first, then, error) in [
         (
             end(THEIRS, 0, b"hello"),
-            reset(THEIRS, 7, 4),
+            reset_stream(THEIRS, 7, 4),
             PeerMisbehaved::EndMoved,
         ),
         (
             end(THEIRS, 0, b"hello"),
-            reset(THEIRS, 7, 6),
+            reset_stream(THEIRS, 7, 6),
             PeerMisbehaved::DataBeyondEnd,
         ),
         (
             end(THEIRS, 9, b""),
-            reset(THEIRS, 7, 8),
+            reset_stream(THEIRS, 7, 8),
             PeerMisbehaved::EndMoved,
         ),
         (
             data(THEIRS, 0, b"hello"),
-            reset(THEIRS, 7, 4),
+            reset_stream(THEIRS, 7, 4),
             PeerMisbehaved::EndMoved,
         ),
         (
-            reset(THEIRS, 7, 4),
-            reset(THEIRS, 7, 3),
+            reset_stream(THEIRS, 7, 4),
+            reset_stream(THEIRS, 7, 3),
             PeerMisbehaved::EndMoved,
         ),
         (
-            reset(THEIRS, 7, 4),
+            reset_stream(THEIRS, 7, 4),
             data(THEIRS, 0, b"hello"),
             PeerMisbehaved::DataBeyondEnd,
         ),
         (
-            reset(THEIRS, 7, 4),
+            reset_stream(THEIRS, 7, 4),
             end(THEIRS, 0, b"abc"),
             PeerMisbehaved::EndMoved,
         ),
@@ -287,8 +264,8 @@ fn the_final_size_stands() {
 #[test]
 fn resets_and_stops_open_streams() {
     for frame in [
-        reset(stream(Role::Client, 3), 7, 0),
-        stop(stream(Role::Client, 3), 7),
+        reset_stream(stream(Role::Client, 3), 7, 0),
+        stop_sending(stream(Role::Client, 3), 7),
     ] {
         let mut server = server();
         server.receive(&[frame]);
@@ -296,8 +273,8 @@ fn resets_and_stops_open_streams() {
         assert_eq!(server.session.accept_bi(), Some(THEIRS));
     }
     for frame in [
-        reset(stream(Role::Server, 0), 7, 0),
-        stop(stream(Role::Server, 0), 7),
+        reset_stream(stream(Role::Server, 0), 7, 0),
+        stop_sending(stream(Role::Server, 0), 7),
     ] {
         let mut server = server();
         server.receive(&[frame]);
@@ -318,12 +295,12 @@ fn a_dropped_half_is_reset() {
     client.session.drop_recv(id);
     assert_eq!(
         all_frames(&client.transmit()),
-        [stop(id, 0), reset(id, 0, 10)],
+        [stop_sending(id, 0), reset_stream(id, 0, 10)],
         "the last pushed comes first"
     );
     assert_eq!(client.session.open_bi(), Err(OpenError::Blocked));
     client.events();
-    client.receive(&[reset(id, 0, 0)]);
+    client.receive(&[reset_stream(id, 0, 0)]);
     client.receive(&[ack(0, 1)]);
     assert!(client.events().contains(&Event::StreamsAvailable));
     assert_eq!(client.session.stats().streams_live, 0);
@@ -343,7 +320,7 @@ fn a_reader_stops_the_writer() {
     let frames = all_frames(&frames);
     assert_eq!(
         frames.iter().filter(stops).collect::<Vec<_>>(),
-        [&stop(THEIRS, 7)]
+        [&stop_sending(THEIRS, 7)]
     );
 
     let ended = stream(Role::Client, 1);
@@ -352,7 +329,7 @@ fn a_reader_stops_the_writer() {
     let early = stream(Role::Client, 2);
     server.receive(&[data(early, 0, b"hello")]);
     server.session.recv(early).stop_sending(7);
-    server.receive(&[reset(early, 1, 5)]);
+    server.receive(&[reset_stream(early, 1, 5)]);
     let frames = server.transmit();
     let frames = all_frames(&frames);
     assert_eq!(frames.iter().filter(stops).count(), 0, "{frames:?}");
@@ -387,16 +364,16 @@ fn streams_that_the_peer_broke_off_count_until_they_are_let_go() {
     let mut server = solo(Role::Server, config);
     for index in 0..3 {
         let id = stream(Role::Client, index);
-        server.receive(&[reset(id, 1, 0), stop(id, 1)]);
+        server.receive(&[reset_stream(id, 1, 0), stop_sending(id, 1)]);
         let sent = server.transmit();
         server.receive(&[ack(0, sent.last().unwrap().sequence.as_u64())]);
     }
     let first = server.session.accept_bi().unwrap();
     server.session.drop_send(first);
     server.session.drop_recv(first);
-    server.receive(&[reset(stream(Role::Client, 3), 1, 0)]);
+    server.receive(&[reset_stream(stream(Role::Client, 3), 1, 0)]);
     assert_eq!(server.session.close_reason(), None);
-    server.receive(&[reset(stream(Role::Client, 4), 1, 0)]);
+    server.receive(&[reset_stream(stream(Role::Client, 4), 1, 0)]);
     let reason = CloseReason::LimitExceeded(Limit::PeerStreams);
     assert_eq!(server.session.close_reason(), Some(reason));
 }
@@ -423,7 +400,7 @@ fn resets_that_were_not_agreed_on_are_passed_over() {
     let params = SessionParams::default();
     let mut server = Solo::with_params(Role::Server, SessionConfig::new(), Some(params));
     server.receive(&[data(THEIRS, 0, b"hello")]);
-    server.receive(&[reset(THEIRS, 7, 2), stop(THEIRS, 7)]);
+    server.receive(&[reset_stream(THEIRS, 7, 2), stop_sending(THEIRS, 7)]);
     assert_eq!(read_all_of(&mut server, THEIRS), b"hello");
     assert_eq!(server.session.send(THEIRS).write(b"x"), Ok(1));
     assert_eq!(

@@ -4,8 +4,8 @@ use tcpls_core::{
     Budgets, CloseReason, PeerMisbehaved, SessionConfig,
     testing::Solo,
     wire::{
-        ExtendedFrame, Frame, ResetStreamFrame, Role, StopSendingFrame, StreamDataBlockedFrame,
-        StreamDataLimitFrame, StreamId, UnknownFrame,
+        ExtendedFrame, Frame, ResetStreamFrame, Role, StopSendingFrame, StreamDataLimitFrame,
+        StreamId, UnknownFrame,
     },
 };
 
@@ -62,7 +62,7 @@ fn limits_and_reports_without_end() {
         ExtendedFrame::MaxStreamData(StreamDataLimitFrame { stream: id, max: 0 }),
         ExtendedFrame::DataBlocked(7),
         ExtendedFrame::StreamsBlocked(7),
-        ExtendedFrame::StreamDataBlocked(StreamDataBlockedFrame { stream: id, max: 7 }),
+        ExtendedFrame::StreamDataBlocked(StreamDataLimitFrame { stream: id, max: 7 }),
         ExtendedFrame::ProbeReply(7),
         ExtendedFrame::Unknown(UnknownFrame {
             frame_type: 0x3f,

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use tcpls_core::{
-    CloseReason, Event, OpenError, PathInfo, PeerMisbehaved, Profile, ReadError, SessionConfig,
-    TimeoutReason,
+    Event, OpenError, PathInfo, PeerMisbehaved, Profile, ReadError, SessionConfig, TimeoutReason,
     testing::{LinkConfig, Pair, PairConfig, Solo},
     wire::{
         ExtendedFrame, Features, Fin, Frame, ResetStreamFrame, Role, SessionParams,
@@ -12,7 +11,7 @@ use tcpls_core::{
     },
 };
 
-use crate::talk::{ack, all_frames, data, end, pattern, read_all, stream, transfer};
+use crate::talk::{ack, all_frames, data, end, misbehaved, pattern, read_all, stream, transfer};
 
 const THEIRS: StreamId = StreamId::from_wire(0);
 
@@ -97,13 +96,6 @@ fn limits_sent(solo: &mut Solo) -> Vec<Frame<'static>> {
         _ => None,
     };
     frames.iter().filter_map(limit).collect()
-}
-
-fn misbehaved(solo: &Solo) -> Option<PeerMisbehaved> {
-    match solo.session.close_reason() {
-        Some(CloseReason::PeerMisbehaved(error)) => Some(error),
-        _ => None,
-    }
 }
 
 fn read(solo: &mut Solo, id: StreamId, most: usize) -> usize {

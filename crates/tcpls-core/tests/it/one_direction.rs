@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use tcpls_core::{
-    CloseReason, ConnectionFailure, Event, FinishError, OpenError, PeerMisbehaved, ReadError,
-    ResetError, SessionConfig, StreamAnnouncement, WriteError,
+    ConnectionFailure, Event, FinishError, OpenError, PeerMisbehaved, ReadError, ResetError,
+    SessionConfig, StreamAnnouncement, WriteError,
     testing::{LinkConfig, Pair, PairConfig, Solo},
     wire::{
-        ConnectionId, ExtendedFrame, Features, Frame, ResetStreamFrame, Role, SessionParams,
-        StopSendingFrame, StreamDataBlockedFrame, StreamDataLimitFrame, StreamId,
+        ConnectionId, ExtendedFrame, Features, Frame, Role, SessionParams, StreamDataLimitFrame,
+        StreamId,
     },
 };
 
-use crate::talk::{ack, all_frames, data, end, pattern, read_all, stream, transfer};
+use crate::talk::{
+    ack, all_frames, data, end, misbehaved, pattern, read_all, reset_stream, stop_sending, stream,
+    transfer,
+};
 
 fn solo_with(role: Role, config: SessionConfig, uni_streams: Option<u32>) -> Solo {
     let params = SessionParams {
@@ -46,28 +49,6 @@ fn client() -> Solo {
 
 fn uni(stream: StreamId) -> Frame<'static> {
     Frame::Extended(ExtendedFrame::StreamUni(stream))
-}
-
-fn reset(stream: StreamId, code: u32, final_size: u64) -> Frame<'static> {
-    Frame::Extended(ExtendedFrame::ResetStream(ResetStreamFrame {
-        stream,
-        code,
-        final_size,
-    }))
-}
-
-fn stop(stream: StreamId, code: u32) -> Frame<'static> {
-    Frame::Extended(ExtendedFrame::StopSending(StopSendingFrame {
-        stream,
-        code,
-    }))
-}
-
-fn misbehaved(solo: &Solo) -> Option<PeerMisbehaved> {
-    match solo.session.close_reason() {
-        Some(CloseReason::PeerMisbehaved(error)) => Some(error),
-        _ => None,
-    }
 }
 
 /// Events about streams.
@@ -244,22 +225,30 @@ fn a_kind_does_not_change() {
         stream: theirs(0),
         max: 9,
     }));
-    let blocked = Frame::Extended(ExtendedFrame::StreamDataBlocked(StreamDataBlockedFrame {
+    let blocked = Frame::Extended(ExtendedFrame::StreamDataBlocked(StreamDataLimitFrame {
         stream: ours,
         max: 9,
     }));
     let cases: [(&[Frame<'_>], Frame<'_>, PeerMisbehaved); 9] = [
         (&bi, uni(theirs(0)), PeerMisbehaved::NotUnidirectional),
         (&[], uni(ours), PeerMisbehaved::NotUnidirectional),
-        (&one, stop(theirs(0), 1), PeerMisbehaved::WrongDirection),
         (
-            &[stop(theirs(0), 1)],
+            &one,
+            stop_sending(theirs(0), 1),
+            PeerMisbehaved::WrongDirection,
+        ),
+        (
+            &[stop_sending(theirs(0), 1)],
             uni(theirs(0)),
             PeerMisbehaved::NotUnidirectional,
         ),
         (&[], data(ours, 0, b"no"), PeerMisbehaved::WrongDirection),
         (&[], end(ours, 0, b""), PeerMisbehaved::WrongDirection),
-        (&[], reset(ours, 1, 0), PeerMisbehaved::WrongDirection),
+        (
+            &[],
+            reset_stream(ours, 1, 0),
+            PeerMisbehaved::WrongDirection,
+        ),
         (&one, raised, PeerMisbehaved::WrongDirection),
         (&[], blocked, PeerMisbehaved::WrongDirection),
     ];
@@ -279,7 +268,7 @@ fn a_kind_does_not_change() {
 fn a_stream_reset_before_its_start_is_over() {
     let mut server = server();
     server.receive(&[data(theirs(0), 5, b"later")]);
-    server.receive(&[reset(theirs(0), 7, 10), uni(theirs(0))]);
+    server.receive(&[reset_stream(theirs(0), 7, 10), uni(theirs(0))]);
     assert_eq!(arrivals(&mut server), []);
     assert_eq!(server.session.accept_uni(), None);
     assert_eq!(server.session.stats().streams_live, 0);
@@ -287,7 +276,7 @@ fn a_stream_reset_before_its_start_is_over() {
     server.receive(&[data(theirs(0), 0, b"start"), uni(theirs(0))]);
     assert_eq!(server.session.accept_uni(), None);
 
-    server.receive(&[reset(theirs(1), 7, 0)]);
+    server.receive(&[reset_stream(theirs(1), 7, 0)]);
     assert_eq!(server.session.accept_bi(), Some(theirs(1)));
     let read = server.session.recv(theirs(1)).read_chunk(1);
     assert_eq!(read, Err(ReadError::Reset(7)));
@@ -302,7 +291,10 @@ fn a_reset_says_the_kind() {
     let id = client.session.open_uni().unwrap();
     client.session.send(id).write(b"never sent").unwrap();
     client.session.send(id).reset(9).unwrap();
-    assert_eq!(all_frames(&client.transmit()), [uni(id), reset(id, 9, 0)]);
+    assert_eq!(
+        all_frames(&client.transmit()),
+        [uni(id), reset_stream(id, 9, 0)]
+    );
     client.receive(&[ack(0, 0)]);
     client.session.drop_send(id);
     assert_eq!(client.session.stats().streams_live, 0);

@@ -1,11 +1,11 @@
 //! What applications do with a session, in one call each.
 
 use tcpls_core::{
-    ReadError, SessionConfig, WriteError,
+    CloseReason, PeerMisbehaved, ReadError, SessionConfig, WriteError,
     testing::{Host, Pair, Sent, Solo},
     wire::{
-        AckFrame, ConnectionId, ConnectionResetFrame, Fin, Frame, RecordSequence, Role,
-        StreamFrame, StreamId,
+        AckFrame, ConnectionId, ConnectionResetFrame, ExtendedFrame, Fin, Frame, RecordSequence,
+        ResetStreamFrame, Role, StopSendingFrame, StreamFrame, StreamId,
     },
 };
 
@@ -98,6 +98,29 @@ pub fn reset(connection: u32) -> Frame<'static> {
     Frame::ConnectionReset(ConnectionResetFrame {
         connection: ConnectionId::from_wire(connection),
     })
+}
+
+pub fn reset_stream(stream: StreamId, code: u32, final_size: u64) -> Frame<'static> {
+    Frame::Extended(ExtendedFrame::ResetStream(ResetStreamFrame {
+        stream,
+        code,
+        final_size,
+    }))
+}
+
+pub fn stop_sending(stream: StreamId, code: u32) -> Frame<'static> {
+    Frame::Extended(ExtendedFrame::StopSending(StopSendingFrame {
+        stream,
+        code,
+    }))
+}
+
+/// What the peer did wrong, if that ended the session.
+pub fn misbehaved(solo: &Solo) -> Option<PeerMisbehaved> {
+    match solo.session.close_reason() {
+        Some(CloseReason::PeerMisbehaved(error)) => Some(error),
+        _ => None,
+    }
 }
 
 /// The frames of several records, each in the order in which a peer applies them.

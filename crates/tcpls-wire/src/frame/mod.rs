@@ -19,7 +19,7 @@ pub use connection_reset::ConnectionResetFrame;
 pub use extended::{
     CloseSpace, ConnectionCloseFrame, ConnectionPriorityFrame, EXTENDED_OVERHEAD, ExtendedFrame,
     ExtendedTokenFrame, ObservedAddressFrame, PriorityFlags, ResetStreamFrame, SessionCloseFrame,
-    StopSendingFrame, StreamDataBlockedFrame, StreamDataLimitFrame, UnknownFrame, extended_type,
+    StopSendingFrame, StreamDataLimitFrame, UnknownFrame, extended_type,
 };
 pub use new_token::NewTokenFrame;
 pub(crate) use stream::stream_trailer;

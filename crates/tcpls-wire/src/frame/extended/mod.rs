@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 pub use ending::{CloseSpace, ConnectionCloseFrame, SessionCloseFrame};
-pub use flow::{StreamDataBlockedFrame, StreamDataLimitFrame};
+pub use flow::StreamDataLimitFrame;
 pub use path::{ConnectionPriorityFrame, ObservedAddressFrame, PriorityFlags};
 pub use stream::{ResetStreamFrame, StopSendingFrame};
 pub use token::ExtendedTokenFrame;
@@ -72,14 +72,14 @@ pub const EXTENDED_OVERHEAD: usize = 3;
 pub enum ExtendedFrame<'a> {
     /// `Max:8`: stream bytes that the receiver of this frame may have sent, over all streams.
     MaxData(u64),
-    /// `Max:8 StreamID:4`.
+    /// `Max:8 StreamID:4`: how far the receiver of this frame may send on a stream.
     MaxStreamData(StreamDataLimitFrame),
     /// `Count:4`: streams that the receiver of this frame may have opened, of both kinds.
     MaxStreams(u32),
     /// `Max:8`: the sender has more for its streams than this limit allows.
     DataBlocked(u64),
-    /// `Max:8 StreamID:4`.
-    StreamDataBlocked(StreamDataBlockedFrame),
+    /// `Max:8 StreamID:4`: the sender has data beyond this limit of a stream.
+    StreamDataBlocked(StreamDataLimitFrame),
     /// `Count:4`: the sender would open more streams than this.
     StreamsBlocked(u32),
     /// `FinalSize:8 Code:4 StreamID:4`.
@@ -149,7 +149,7 @@ impl<'a> ExtendedFrame<'a> {
             extended_type::MAX_STREAMS => Self::MaxStreams(value.u32()?),
             extended_type::DATA_BLOCKED => Self::DataBlocked(value.u64()?),
             extended_type::STREAM_DATA_BLOCKED => {
-                Self::StreamDataBlocked(StreamDataBlockedFrame::take_fields(value)?)
+                Self::StreamDataBlocked(StreamDataLimitFrame::take_fields(value)?)
             }
             extended_type::STREAMS_BLOCKED => Self::StreamsBlocked(value.u32()?),
             extended_type::RESET_STREAM => Self::ResetStream(ResetStreamFrame::take_fields(value)?),
@@ -237,8 +237,7 @@ impl<'a> ExtendedFrame<'a> {
             Self::MaxStreams(number) | Self::StreamsBlocked(number) => {
                 out.extend_from_slice(&number.to_be_bytes());
             }
-            Self::MaxStreamData(frame) => frame.encode(out),
-            Self::StreamDataBlocked(frame) => frame.encode(out),
+            Self::MaxStreamData(frame) | Self::StreamDataBlocked(frame) => frame.encode(out),
             Self::ResetStream(frame) => frame.encode(out),
             Self::StopSending(frame) => frame.encode(out),
             Self::SessionClose(frame) => frame.encode(out),
