@@ -23,6 +23,7 @@ pub(crate) enum Bulk {
     Both,
     HundredStreams,
     ThousandStreams,
+    TenThousandStreams,
 }
 
 impl Bulk {
@@ -33,6 +34,7 @@ impl Bulk {
             Self::Both => "bulk, one stream both ways",
             Self::HundredStreams => "bulk, 100 streams up",
             Self::ThousandStreams => "bulk, 1,000 streams up",
+            Self::TenThousandStreams => "bulk, 10,000 streams up",
         }
     }
 
@@ -40,6 +42,7 @@ impl Bulk {
         match self {
             Self::HundredStreams => 100,
             Self::ThousandStreams => 1000,
+            Self::TenThousandStreams => 10_000,
             Self::Upload | Self::Download | Self::Both => 1,
         }
     }

@@ -29,12 +29,13 @@ pub(crate) enum Workload {
 
 impl Workload {
     /// In the order of the tables.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Bulk(Bulk::Upload),
         Self::Bulk(Bulk::Download),
         Self::Bulk(Bulk::Both),
         Self::Bulk(Bulk::HundredStreams),
         Self::Bulk(Bulk::ThousandStreams),
+        Self::Bulk(Bulk::TenThousandStreams),
         Self::SmallStreams,
         Self::Requests(InFlight::One),
         Self::Requests(InFlight::Hundred),
