@@ -14,7 +14,8 @@ use crate::tcp::Tcp;
 /// The application's tasks that wait for something.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    /// Tasks that wait for a stream half; a half has one at most, because its methods borrow it.
+    /// Tasks that wait for a stream half; a half has one at most, because its methods borrow it. What waited
+    /// once is likely to wait again: a stream stays here until one of its halves is dropped.
     streams: BTreeMap<StreamId, StreamWakers>,
     accepting: BTreeMap<Key, Waker>,
     /// For streams on which only the peer sends.
@@ -91,9 +92,6 @@ impl Waiting {
     pub(super) fn wake_stream(&mut self, id: StreamId, interest: Interest, wakeups: &mut Wakeups) {
         if let Some(wakers) = self.streams.get_mut(&id) {
             wakeups.tasks.extend(wakers.slot(interest).take());
-            if wakers.is_empty() {
-                self.streams.remove(&id);
-            }
         }
     }
 
