@@ -11,7 +11,7 @@ use super::{
     transmit::not_built,
 };
 use crate::{
-    CloseReason, ConnectionHandle, Failover,
+    CloseReason, ConnectionHandle, Failover, PathInfo,
     connection::{Connection, Rank},
     number::{length, offset},
     scheduler::{Decision, Duplicates, Offer, PathView},
@@ -204,12 +204,13 @@ fn push_new(
     let Some(connection) = session.connections.get_mut(c) else {
         return Ok(());
     };
+    let turn = turn(connection);
     for _ in 0..STREAM_FRAMES {
         if session.builder.remaining() < STREAM_OVERHEAD || !connection.sent.has_room() {
             break;
         }
         let room = session.builder.stream_room();
-        let Some(frame) = session.streams.take_frame(lane, room) else {
+        let Some(frame) = session.streams.take_frame(lane, room, turn) else {
             break;
         };
         let len = offset(frame.data.len());
@@ -292,10 +293,26 @@ pub(super) fn batch(session: &Session, c: ConnectionHandle) -> usize {
     let Some(info) = info else {
         return SMALL_BATCH;
     };
-    let micros = u64::try_from(info.round_trip.as_micros()).unwrap_or(u64::MAX);
-    let ahead = info.congestion_window.saturating_mul(AHEAD_MICROS) / micros.max(1);
+    let ahead = sent_within(info, AHEAD_MICROS);
     length(ahead).clamp(SMALL_BATCH, LARGE_BATCH)
 }
+
+/// How many bytes a stream sends in its turn: where the connection is fast, so many that who reads them is
+/// not woken for each record.
+fn turn(connection: &Connection) -> u64 {
+    let info = connection.liveness.info();
+    info.map_or(0, |info| sent_within(info, TURN_MICROS).min(LONGEST_TURN))
+}
+
+/// What TCP sends in so many microseconds, in bytes.
+fn sent_within(info: PathInfo, time: u64) -> u64 {
+    let micros = u64::try_from(info.round_trip.as_micros()).unwrap_or(u64::MAX);
+    info.congestion_window.saturating_mul(time) / micros.max(1)
+}
+
+/// The longest turn of a stream, in microseconds of what the connection sends, and in bytes.
+const TURN_MICROS: u64 = 500;
+const LONGEST_TURN: u64 = 64 * 1024;
 
 /// Plaintext enough for one large write, little enough to stay in the cache.
 const LARGE_BATCH: usize = 16 * MAX_PLAINTEXT;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ready::ReadyQueue;
+use super::ready::{ReadyQueue, Share};
 use crate::{ConnectionHandle, wire::StreamId};
 
 /// The connections that a stream is limited to; `None` for all.
@@ -41,13 +41,19 @@ impl Lane {
 
 impl Lanes {
     /// Adds a stream that has `unsent` bytes to send and is in no queue.
-    pub(crate) fn add(&mut self, stream: StreamId, unsent: u64, limit: &Limit, priority: i32) {
+    pub(crate) fn add(
+        &mut self,
+        stream: StreamId,
+        unsent: u64,
+        limit: &Limit,
+        (priority, share): (i32, Share),
+    ) {
         let lane = self.lanes.iter().position(|lane| lane.limit == *limit);
         if let Some(lane) = lane.and_then(|index| self.lanes.get_mut(index)) {
-            lane.queue.add(stream, unsent, priority);
+            lane.queue.add(stream, unsent, priority, share);
         } else {
             let mut lane = Lane::new(limit.clone());
-            lane.queue.add(stream, unsent, priority);
+            lane.queue.add(stream, unsent, priority, share);
             self.lanes.push(lane);
         }
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     lanes::Limit,
-    ready::Sharing,
+    ready::{Share, Sharing},
     send_buffer::{Piece, SendBuffer},
     starved::Turn,
     state::SendState,
@@ -23,6 +23,8 @@ pub(crate) struct SendHalf {
     pub(crate) state: SendState,
     pub(crate) announcement: Announcement,
     pub(crate) waiting: Waiting,
+    /// Bytes of the session's room that its writer was told of and has not used.
+    pub(crate) promised: usize,
     pub(crate) place: QueuePlace,
     /// The connections that it may use.
     pub(crate) limit: Limit,
@@ -36,6 +38,8 @@ pub(crate) struct SendHalf {
     pub(crate) priority: i32,
     /// How it shares with those of the same.
     pub(crate) sharing: Sharing,
+    /// How far it is in taking turns with them.
+    pub(crate) share: Share,
     /// Its number among those that waited for the session's limit, until nothing of it is left to send.
     pub(crate) line_number: Option<u64>,
 }

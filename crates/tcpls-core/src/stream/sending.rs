@@ -2,6 +2,7 @@
 
 mod credit;
 mod reset;
+mod room;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,15 +11,18 @@ use bytes::Bytes;
 use super::{
     News, Stream,
     lanes::{Lanes, Limit},
-    ready::Sharing,
+    ready::{Sent, Sharing},
     send::{Allowance, Holder, Outgoing, QueuePlace, Room, SendHalf},
     send_buffer::MAX_PIECE,
     starved::Starved,
     state::SendState,
 };
 use crate::{
-    ConnectionHandle, Event, SessionConfig, WriteError, event::EventQueue, number::offset,
-    sent::SentRange, wire::StreamId,
+    ConnectionHandle, Event, SessionConfig, WriteError,
+    event::EventQueue,
+    number::{length, offset},
+    sent::SentRange,
+    wire::StreamId,
 };
 
 /// Sums and queues over all sending halves.
@@ -35,6 +39,10 @@ pub(crate) struct Sending {
     /// Streams that were finished here and that the peer does not have all of.
     finishing: usize,
     ready: Lanes,
+    /// Bytes of these that were never sent.
+    unsent: usize,
+    /// Bytes of room that writers were told of and have not used.
+    promised: usize,
     /// Streams whose writer waits for room of the session.
     blocked: VecDeque<StreamId>,
     /// Streams whose writer waited until nothing was left unsent, which is now so.
@@ -60,6 +68,8 @@ impl Sending {
             waiting: 0,
             finishing: 0,
             ready: Lanes::default(),
+            unsent: 0,
+            promised: 0,
             blocked: VecDeque::new(),
             drained: Vec::new(),
             bytes_retransmitted: 0,
@@ -108,6 +118,7 @@ impl Sending {
         half.state.finish();
         self.finishing += 1;
         self.stop_waiting_for_room(half);
+        self.drop_promise(half);
         self.queue(id, half);
         Ok(())
     }
@@ -168,7 +179,7 @@ impl Sending {
             self.leave_line(half);
             half.place = QueuePlace::Queued;
             self.ready
-                .add(id, half.unsent(), &half.limit, half.priority);
+                .add(id, half.unsent(), &half.limit, (half.priority, half.share));
         } else if half.place == QueuePlace::Out && half.is_starved(credit) {
             let number = match half.sharing {
                 Sharing::InTurns => None,
@@ -186,7 +197,7 @@ impl Sending {
         if half.place == QueuePlace::Queued {
             self.ready.remove(id, &before);
             self.ready
-                .add(id, half.unsent(), &half.limit, half.priority);
+                .add(id, half.unsent(), &half.limit, (half.priority, half.share));
         }
         self.rejoin(id, half);
     }
@@ -197,7 +208,7 @@ impl Sending {
         if half.place == QueuePlace::Queued {
             self.ready.remove(id, &half.limit);
             self.ready
-                .add(id, half.unsent(), &half.limit, half.priority);
+                .add(id, half.unsent(), &half.limit, (half.priority, half.share));
         }
         self.rejoin(id, half);
     }
@@ -208,12 +219,13 @@ impl Sending {
     }
 
     /// Takes the next Stream frame of this lane if its data fits into `room` bytes whole: a frame is not
-    /// cut just to fill up a record that another one started.
+    /// cut just to fill up a record that another one started. Streams that take turns have `turn` bytes.
     pub(crate) fn take_frame(
         &mut self,
         lane: usize,
         streams: &mut BTreeMap<StreamId, Box<Stream>>,
         room: usize,
+        turn: u64,
     ) -> Option<Outgoing> {
         while let Some(id) = self.ready.queue(lane)?.next() {
             let half = streams.get_mut(&id).map(|stream| &mut stream.send);
@@ -222,6 +234,7 @@ impl Sending {
             let Some((half, next_len)) = half.zip(next_len) else {
                 self.ready.queue(lane)?.advance();
                 if let Some(stream) = streams.get_mut(&id) {
+                    self.ready.queue(lane)?.end_turn(&mut stream.send.share);
                     self.leave_queue(id, &mut stream.send);
                 }
                 self.refill(streams);
@@ -233,11 +246,21 @@ impl Sending {
             self.ready.queue(lane)?.advance();
             let before = half.buffer.sent();
             let frame = half.take(id, credit);
-            self.used += half.buffer.sent() - before;
+            let first = half.buffer.sent() - before;
+            self.used += first;
+            self.unsent -= length(first);
             self.backlog = self.backlog.saturating_sub(offset(frame.data.len()));
-            if half.next_len(self.credit()).is_some() {
-                self.ready.queue(lane)?.keep(id, half.sharing);
+            let next = half.next_len(self.credit());
+            let queue = self.ready.queue(lane)?;
+            if let Some(next) = next {
+                let sent = Sent {
+                    bytes: offset(frame.data.len()),
+                    next: offset(next),
+                    turn,
+                };
+                queue.keep(id, half.sharing, &mut half.share, sent);
             } else {
+                queue.end_turn(&mut half.share);
                 self.leave_queue(id, half);
                 self.refill(streams);
             }
@@ -273,9 +296,8 @@ impl Sending {
     ) -> bool {
         let acked = half.on_acked(sent);
         self.held -= acked.freed;
-        if half.waiting.room == Room::OfStream && acked.freed > 0 {
-            self.stop_waiting_for_room(half);
-            events.push(Event::Writable(sent.stream));
+        if acked.freed > 0 {
+            self.wake_writer(sent.stream, half, events);
         }
         if acked.done {
             self.finishing -= 1;
@@ -300,42 +322,6 @@ impl Sending {
     pub(crate) fn on_repeated(&mut self, bytes: usize) {
         self.bytes_retransmitted += offset(bytes);
         self.frames_retransmitted += 1;
-    }
-
-    /// Tells writers that wait for room of the session, in the order they came: as many as have
-    /// something to fill, or all when there is plenty.
-    pub(crate) fn wake_blocked(
-        &mut self,
-        streams: &mut BTreeMap<StreamId, Box<Stream>>,
-        events: &mut EventQueue,
-    ) {
-        let mut promised = 0;
-        while !self.blocked.is_empty() {
-            let room = self.session_limit.saturating_sub(self.held);
-            if promised >= room && self.held > self.session_limit / 2 {
-                return;
-            }
-            let Some(id) = self.blocked.pop_front() else {
-                return;
-            };
-            let Some(half) = streams.get_mut(&id).map(|stream| &mut stream.send) else {
-                continue;
-            };
-            if half.waiting.room == Room::OfSession {
-                self.stop_waiting_for_room(half);
-                promised += MAX_PIECE;
-                events.push(Event::Writable(id));
-            }
-        }
-    }
-
-    /// Bytes that this half may take. Half of the session's buffer is for streams whose peer reads.
-    pub(crate) fn room(&self, half: &SendHalf) -> usize {
-        let stream = self.stream_limit.saturating_sub(half.buffer.held());
-        let for_all = (self.session_limit / 2).saturating_sub(self.held);
-        stream
-            .min(half.room_at_peer().max(for_all))
-            .min(self.session_limit.saturating_sub(self.held))
     }
 
     /// Whether somebody waits for acknowledgments.
@@ -369,41 +355,9 @@ impl Sending {
         (self.bytes_retransmitted, self.frames_retransmitted)
     }
 
-    /// How many bytes may be written; when none, the writer waits.
-    fn admit(
-        &mut self,
-        id: StreamId,
-        half: &mut SendHalf,
-        wanted: usize,
-    ) -> Result<usize, WriteError> {
-        if let Some(refusal) = half.refusal() {
-            return Err(refusal);
-        }
-        let room = self.room(half);
-        if room > 0 || wanted == 0 {
-            // Who is in line for room of the session stays there: it costs one event too many.
-            if half.waiting.room == Room::OfStream {
-                self.stop_waiting_for_room(half);
-            }
-            return Ok(room.min(wanted));
-        }
-        self.wait_for_room(id, half);
-        Err(WriteError::Blocked)
-    }
-
-    fn wait_for_room(&mut self, id: StreamId, half: &mut SendHalf) {
-        if half.waiting.room == Room::Enough {
-            self.waiting += 1;
-            half.waiting.room = Room::OfStream;
-        }
-        if self.held >= self.session_limit && half.waiting.room == Room::OfStream {
-            half.waiting.room = Room::OfSession;
-            self.blocked.push_back(id);
-        }
-    }
-
     fn on_written(&mut self, id: StreamId, half: &mut SendHalf, len: usize) {
-        self.held += len;
+        self.use_room(half, len);
+        self.unsent += len;
         self.backlog += offset(len);
         self.queue(id, half);
     }
@@ -418,6 +372,9 @@ impl Sending {
             half.line_number = None;
         }
         self.queue(id, half);
+        if half.place == QueuePlace::Out {
+            self.drop_promise(half);
+        }
         if half.is_drained() && std::mem::take(&mut half.waiting.sent) {
             self.drained.push(id);
         }
@@ -425,14 +382,6 @@ impl Sending {
 
     fn stop_waiting(&mut self, half: &mut SendHalf) {
         self.waiting -= std::mem::take(&mut half.waiting).count();
-    }
-
-    /// Nobody waits for room to write any more; returns whether somebody did.
-    pub(crate) fn stop_waiting_for_room(&mut self, half: &mut SendHalf) -> News {
-        let waited = std::mem::take(&mut half.waiting.room) != Room::Enough;
-        if waited {
-            self.waiting -= 1;
-        }
-        News::when(waited)
+        self.drop_promise(half);
     }
 }

@@ -63,6 +63,24 @@ struct Windows {
     most_session: u64,
 }
 
+/// How a read left a stream.
+#[derive(Debug, Clone, Copy)]
+struct AfterRead {
+    /// Whether the peer is to be told that it may go further.
+    limit: News,
+    /// Whether everything was read.
+    ended: bool,
+}
+
+impl AfterRead {
+    fn of(half: &RecvHalf) -> Self {
+        Self {
+            limit: News::when(half.is_grant_due()),
+            ended: half.state.is_ended(),
+        }
+    }
+}
+
 /// What the application may still do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -177,8 +195,8 @@ impl Streams {
             return Ok(None);
         };
         let found = receiving.read_chunk(half, max);
-        self.note_taken(id);
-        self.after_read(id, found, events)
+        let after = AfterRead::of(half);
+        self.after_read(id, found, after, events)
     }
 
     pub(crate) fn read(
@@ -191,8 +209,8 @@ impl Streams {
             return Ok(0);
         };
         let found = receiving.read(half, buffer);
-        self.note_taken(id);
-        self.after_read(id, found, events)
+        let after = AfterRead::of(half);
+        self.after_read(id, found, after, events)
     }
 
     /// Limits a stream to these connections.
@@ -226,9 +244,9 @@ impl Streams {
         self.sending.lanes()
     }
 
-    /// Takes the next Stream frame of a lane if its data fits into `room` bytes.
-    pub(crate) fn take_frame(&mut self, lane: usize, room: usize) -> Option<Outgoing> {
-        self.sending.take_frame(lane, &mut self.map, room)
+    /// Takes the next Stream frame of a lane if its data fits into `room` bytes; turns are of `turn` bytes.
+    pub(crate) fn take_frame(&mut self, lane: usize, room: usize, turn: u64) -> Option<Outgoing> {
+        self.sending.take_frame(lane, &mut self.map, room, turn)
     }
 
     /// A Stream frame that was sent before, as far as the peer may lack it.
@@ -315,9 +333,8 @@ impl Streams {
             effect.news = News::Some;
         }
         let ends = stream.is_finished();
-        if self.has_limits() {
-            self.note_taken(id);
-        }
+        let due = Self::limit_due(&stream.recv, self.features);
+        self.note_limits(id, due);
         if ends {
             self.settle(id, events);
         }
@@ -452,13 +469,17 @@ impl Streams {
         &mut self,
         id: StreamId,
         found: Result<T, ReadError>,
+        after: AfterRead,
         events: &mut EventQueue,
     ) -> Result<T, ReadError> {
+        self.note_limits(id, after.limit);
         match (found, self.phase) {
             (Err(ReadError::Blocked), Phase::Over(reason)) => Err(ReadError::Lost(reason)),
             (Err(error), _) => Err(error),
             (Ok(found), _) => {
-                self.settle(id, events);
+                if after.ended {
+                    self.settle(id, events);
+                }
                 Ok(found)
             }
         }

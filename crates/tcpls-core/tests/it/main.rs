@@ -39,6 +39,7 @@ mod packing;
 mod path_state;
 mod priorities;
 mod retiring;
+mod room;
 mod scheduling;
 mod silence;
 mod stream_change;

@@ -1,8 +1,10 @@
 //! What goes into a record, and in which order streams get their turn.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tcpls_core::{
-    Event, SessionConfig, Transmit, TransmitState,
+    Event, PathInfo, SessionConfig, Transmit, TransmitState,
     testing::Solo,
     wire::{Fin, Frame, Role, StreamId},
 };
@@ -174,6 +176,32 @@ fn bulk_streams_take_turns() {
         .map(|(stream, _)| *stream)
         .collect();
     assert_eq!(order, [0, 1, 2].repeat(10));
+}
+
+/// Where the connection is fast, a turn is of several records, so that who reads a stream is not woken for
+/// each; where it is slow, of one.
+#[test]
+fn turns_are_longer_on_a_fast_connection() {
+    for (round_trip, records) in [(1, 4), (100, 1)] {
+        let (mut client, ids) = client_with_streams(3);
+        let info = PathInfo {
+            congestion_window: 1 << 20,
+            round_trip: Duration::from_millis(round_trip),
+            ..PathInfo::default()
+        };
+        let now = client.clock.now();
+        client.session.handle_path_info(client.first, info, now);
+        for id in &ids {
+            client.session.send(*id).write(&vec![0; 8 * FULL]).unwrap();
+        }
+        let frames = lengths(&all_frames(&client.transmit()));
+        let turns: Vec<_> = frames
+            .chunk_by(|(before, _), (after, _)| before == after)
+            .map(|turn| (turn[0].0, turn.len()))
+            .collect();
+        let expected = [(0, records), (1, records), (2, records)];
+        assert_eq!(turns, expected.repeat(8 / records));
+    }
 }
 
 /// A small write does not wait for what others still have to send, only for what was given out.

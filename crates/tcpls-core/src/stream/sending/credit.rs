@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Allowance, Limit, QueuePlace, Room, SendHalf, Sending, Stream, StreamId};
-use crate::{Event, event::EventQueue};
+use super::{Allowance, Limit, QueuePlace, SendHalf, Sending, Stream, StreamId};
+use crate::event::EventQueue;
 
 impl Sending {
     /// What the peer allowed at the start: in the session, and on each stream.
@@ -94,10 +94,7 @@ impl Sending {
         let more = half.allowance.raise(limit);
         if more {
             self.queue(id, half);
-            if half.waiting.room == Room::OfStream && self.room(half) > 0 {
-                self.stop_waiting_for_room(half);
-                events.push(Event::Writable(id));
-            }
+            self.wake_writer(id, half, events);
         }
         more
     }
@@ -140,7 +137,7 @@ mod tests {
             let before = waiting(&streams);
             assert!(sending.on_max_data(limit, &mut streams));
             assert_eq!(before - waiting(&streams), 1);
-            let frame = sending.take_frame(0, &mut streams, 100).unwrap();
+            let frame = sending.take_frame(0, &mut streams, 100, 0).unwrap();
             assert_eq!(frame.data.len(), 1);
             sending.end_record();
         }
@@ -158,7 +155,7 @@ mod tests {
             let mut order = Vec::new();
             for count in 1.. {
                 sending.on_max_data(count * step, &mut streams);
-                while let Some(frame) = sending.take_frame(0, &mut streams, 100) {
+                while let Some(frame) = sending.take_frame(0, &mut streams, 100, 0) {
                     order.push(frame.stream);
                     sending.end_record();
                 }
@@ -178,7 +175,7 @@ mod tests {
         assert!(sending.on_max_data(10, &mut streams));
         let first = StreamId::nth(Role::Client, 0).unwrap();
         sending.reset(&mut streams.get_mut(&first).unwrap().send);
-        let frame = sending.take_frame(0, &mut streams, 100).unwrap();
+        let frame = sending.take_frame(0, &mut streams, 100, 0).unwrap();
         assert_eq!(Some(frame.stream), StreamId::nth(Role::Client, 1));
         assert_eq!(frame.data.len(), 10);
     }
@@ -197,7 +194,7 @@ mod tests {
         assert!(sending.on_max_data(20, &mut streams));
         assert!(sending.starved.is_empty());
         for id in [last, second] {
-            let frame = sending.take_frame(0, &mut streams, 100).unwrap();
+            let frame = sending.take_frame(0, &mut streams, 100, 0).unwrap();
             assert_eq!(frame.stream, id);
         }
     }

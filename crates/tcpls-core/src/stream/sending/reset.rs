@@ -1,6 +1,6 @@
 //! Sending halves that end before their data does.
 
-use super::{Event, EventQueue, SendHalf, SendState, Sending, StreamId, offset};
+use super::{Event, EventQueue, SendHalf, SendState, Sending, StreamId, length, offset};
 
 impl Sending {
     /// Breaks the stream off: what the peer does not have is dropped. Returns whether there was
@@ -13,6 +13,7 @@ impl Sending {
                 self.finishing += 1;
             }
             self.leave_line(half);
+            self.unsent -= length(half.unsent());
             let dropped = half.reset();
             self.held -= dropped.held;
             self.backlog = self.backlog.saturating_sub(offset(dropped.unsent));

@@ -92,17 +92,28 @@ impl Streams {
     /// The application took some of a stream, or nobody wants it: the peer is told when that gives it
     /// enough room.
     pub(super) fn note_taken(&mut self, id: StreamId) {
+        let due = self.map.get(&id).map_or(News::None, |stream| {
+            Self::limit_due(&stream.recv, self.features)
+        });
+        self.note_limits(id, due);
+    }
+
+    /// The same when it is known whether the limit of the stream is to be moved.
+    pub(super) fn note_limits(&mut self, id: StreamId, due: News) {
         let grant = &self.receiving.grant;
         // Where the window is full of what nobody reads, crumbs are all that those have who wait.
         if grant.is_due() || grant.is_used_up() && self.receiving.is_waiting() {
             self.signals.push(Signal::MaxData);
         }
-        if let Some(stream) = self.map.get(&id)
-            && stream.recv.is_grant_due()
-            && !(stream.recv.reader == Reader::Stopped && self.breaks_off())
-        {
+        if due == News::Some {
             self.signals.push(Signal::MaxStreamData(id));
         }
+    }
+
+    /// Whether the peer is to be told that it may go further on this half, between peers with such `features`.
+    pub(super) fn limit_due(half: &RecvHalf, features: Features) -> News {
+        let stopped = half.reader == Reader::Stopped && features.contains(Features::STREAM_RESET);
+        News::when(half.is_grant_due() && !stopped)
     }
 
     /// The frame with the limit of a stream, unless its end is known.

@@ -1,0 +1,99 @@
+//! Writers that wait for room in the send buffer of the session.
+
+use bytes::Bytes;
+use tcpls_core::{
+    Event, SessionConfig, StreamAnnouncement, WriteError,
+    testing::Solo,
+    wire::{Role, StreamId},
+};
+
+use crate::talk::ack;
+
+/// What a writer is told of at a time, with the buffer of [`line`].
+const SHARE: usize = 2000;
+
+/// A session whose buffer one stream has filled with records of two shares, and a hundred more whose writers wait.
+fn line() -> (Solo, Vec<StreamId>) {
+    let mut config = SessionConfig::new();
+    config
+        .announcement(StreamAnnouncement::WithData)
+        .session_send_buffer(32 * SHARE)
+        .own_streams(101);
+    let mut client = Solo::new(Role::Client, config);
+    let full = client.session.open_bi().unwrap();
+    for _ in 0..16 {
+        let mut chunk = Bytes::from_static(&[0; 2 * SHARE]);
+        let written = client.session.send(full).write_chunk(&mut chunk);
+        assert_eq!(written, Ok(2 * SHARE));
+    }
+    let line: Vec<_> = (0..100)
+        .map(|_| client.session.open_bi().unwrap())
+        .collect();
+    for &id in &line {
+        assert_eq!(write(&mut client, id), Err(WriteError::Blocked));
+    }
+    assert_eq!(client.transmit().len(), 16);
+    client.events();
+    (client, line)
+}
+
+fn write(client: &mut Solo, id: StreamId) -> Result<usize, WriteError> {
+    client.session.send(id).write(&vec![1; 10 * SHARE])
+}
+
+/// The streams whose writers are told.
+fn told(client: &mut Solo) -> Vec<StreamId> {
+    let events = client.events();
+    let told = events.iter().filter_map(|event| match event {
+        Event::Writable(id) => Some(*id),
+        _ => None,
+    });
+    told.collect()
+}
+
+/// As many writers are told as find something, in the order in which they came, and each of them does: one
+/// that writes a lot takes nothing from the others, nor does one that was not told.
+#[test]
+fn who_is_told_of_room_finds_it() {
+    let (mut client, line) = line();
+    client.receive(&[ack(0, 3)]);
+    let told = told(&mut client);
+    assert_eq!(told, line[..8]);
+    assert_eq!(write(&mut client, line[50]), Err(WriteError::Blocked));
+    let [greedy, others @ ..] = &told[..] else {
+        panic!("nobody is told");
+    };
+    assert_eq!(write(&mut client, *greedy), Ok(SHARE));
+    assert_eq!(write(&mut client, *greedy), Err(WriteError::Blocked));
+    for &id in others {
+        assert_eq!(client.session.send(id).capacity(), SHARE);
+        assert_eq!(write(&mut client, id), Ok(SHARE));
+    }
+}
+
+/// Writers that were told and want nothing any more do not keep the room from those behind them.
+#[test]
+fn who_does_not_come_is_not_waited_for() {
+    let (mut client, line) = line();
+    let mut all = Vec::new();
+    for record in 0..16 {
+        client.receive(&[ack(0, record)]);
+        all.extend(told(&mut client));
+    }
+    assert_eq!(all, line);
+    assert_eq!(write(&mut client, line[99]), Ok(10 * SHARE));
+}
+
+/// What a writer was told of and left is given to others when it ends its stream, or is through with what
+/// it wrote.
+#[test]
+fn what_is_left_of_a_share_is_for_others() {
+    let (mut client, line) = line();
+    client.receive(&[ack(0, 3)]);
+    let first = told(&mut client);
+    client.session.send(first[0]).finish().unwrap();
+    assert_eq!(client.session.send(first[1]).write(b"little"), Ok(6));
+    client.transmit();
+    client.receive(&[ack(0, 4)]);
+    assert_eq!(told(&mut client), line[8..11]);
+}
