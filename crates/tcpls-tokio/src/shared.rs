@@ -5,6 +5,7 @@
 
 mod leaving;
 mod observing;
+mod pacing;
 mod path_news;
 mod place;
 mod slot;

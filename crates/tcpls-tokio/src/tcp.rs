@@ -174,6 +174,13 @@ impl Tcp {
             tracing::trace!(%error, "TCP_NOTSENT_LOWAT refused");
         }
     }
+
+    /// Spreads what is sent from now on over the round trip, where the system can.
+    pub(crate) fn pace(&self) {
+        if let Err(error) = system::pace(&self.stream) {
+            tracing::trace!(%error, "SO_MAX_PACING_RATE refused");
+        }
+    }
 }
 
 /// As much as the socket has room for.
@@ -244,6 +251,12 @@ mod tests {
         tokio::time::timeout(pause, filling).await.unwrap_err();
         let unsent = tcp.info().unwrap().unsent;
         assert!(unsent <= 1 << 17, "{unsent} bytes wait");
+    }
+
+    #[tokio::test]
+    async fn the_system_paces_when_it_is_asked_to() {
+        let (near, _far) = pair().await;
+        system::pace(&near).unwrap();
     }
 
     /// Reading in small pieces and writing into a full socket both go on when there is more.

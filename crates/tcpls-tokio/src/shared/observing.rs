@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tcpls_core::{ConnectionHandle, PathInfo, Transmit, TransmitState};
 
+use super::pacing::wants_pacing;
 use super::{Shared, State};
 use crate::tcp::Tcp;
 
@@ -26,13 +27,17 @@ pub(crate) fn poll_transmit(
         Err(tcp) => tcp,
     };
     let info = tcp.info();
-    let (next, unsent_limit) = shared.update(|state, now| {
+    let (next, unsent_limit, pacing) = shared.update(|state, now| {
         if let Some(info) = info {
             state.core.handle_path_info(connection, info, now);
         }
         let next = next(state, connection, transmit, now);
-        (next, new_unsent_limit(state, connection))
+        let pacing = wants_pacing(state, connection);
+        (next, new_unsent_limit(state, connection), pacing)
     });
+    if pacing {
+        tcp.pace();
+    }
     if let Some(limit) = unsent_limit {
         tcp.set_unsent_limit(limit);
     }

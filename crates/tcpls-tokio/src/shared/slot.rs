@@ -5,6 +5,7 @@ use std::task::{Context, Waker};
 
 use tcpls_core::ConnectionFailure;
 
+use super::pacing::Pacing;
 use super::waiting::Wakeups;
 use crate::connection::{Fate, Writer};
 use crate::io::Addresses;
@@ -42,6 +43,7 @@ pub(crate) struct Slot {
     pub(crate) tcp: Option<Tcp>,
     /// What [`Tcp::set_unsent_limit`] was told last.
     pub(super) unsent_limit: u32,
+    pub(super) pacing: Pacing,
     writer: Arc<Writer>,
     writer_task: Option<Waker>,
     reader_task: Option<Waker>,
@@ -67,6 +69,7 @@ impl Slot {
             departure: Departure::Rejoin,
             tcp: socket.tcp,
             unsent_limit: NO_UNSENT_LIMIT,
+            pacing: Pacing::default(),
             writer,
             writer_task: None,
             reader_task: None,

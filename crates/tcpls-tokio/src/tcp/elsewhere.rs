@@ -31,6 +31,10 @@ pub(super) fn set_unsent_limit(_stream: &TcpStream, _limit: u32) -> io::Result<(
     Err(io::ErrorKind::Unsupported.into())
 }
 
+pub(super) fn pace(_stream: &TcpStream) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 pub(super) fn set_congestion_control(_socket: &SockRef<'_>, _name: &str) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
