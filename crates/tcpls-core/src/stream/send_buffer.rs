@@ -21,8 +21,9 @@ const SMALLEST_BLOCK: usize = 64;
 
 /// Bytes written and not yet acknowledged, held in refcounted blocks that records refer to.
 ///
-/// What was copied in lies in blocks of at most [`MAX_PIECE`] bytes, so that bulk data is cut into
-/// exactly full records; small writes are gathered in `open` until a record takes them.
+/// What was copied in lies in blocks of at most [`MAX_PIECE`] bytes, and small writes are gathered in
+/// `open` until a record takes them. Records are full as long as there is enough: what one takes of
+/// several blocks is copied together.
 ///
 /// Invariant: `base <= sent <= end`; the blocks cover `base..` without a gap up to where `open`
 /// starts; `lost` lies within `base..sent` and shares nothing with `acked`.
@@ -56,6 +57,15 @@ struct Block {
 pub(crate) struct Piece {
     pub(crate) offset: u64,
     pub(crate) data: Bytes,
+}
+
+/// Where the bytes of a piece lay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// In one block, which they are a part of.
+    Block,
+    /// In several, from which they were copied.
+    Blocks,
 }
 
 impl SendBuffer {
@@ -107,10 +117,10 @@ impl SendBuffer {
     /// What was never sent goes up to `limit` at most.
     pub(crate) fn next_len(&self, limit: u64) -> Option<usize> {
         if let Some(lost) = self.lost.first() {
-            return Some(self.cut(lost).1);
+            return Some(self.piece_len(&lost));
         }
         let limit = limit.min(self.end);
-        (self.sent < limit).then(|| self.cut(self.sent..limit).1)
+        (self.sent < limit).then(|| self.piece_len(&(self.sent..limit)))
     }
 
     /// Where the next piece begins.
@@ -121,7 +131,7 @@ impl SendBuffer {
     /// Takes the next piece: what was lost first, then what was never sent, up to `limit`.
     pub(crate) fn take(&mut self, limit: u64) -> Option<Piece> {
         if let Some(lost) = self.lost.first() {
-            let piece = self.piece(lost)?;
+            let piece = self.take_piece(lost)?;
             self.lost.remove(piece.offset..piece.end());
             return Some(piece);
         }
@@ -129,10 +139,10 @@ impl SendBuffer {
         if self.sent >= limit {
             return None;
         }
-        if self.sent == self.open_start() {
+        if self.sent + offset(self.piece_len(&(self.sent..limit))) > self.open_start() {
             self.close_open();
         }
-        let piece = self.piece(self.sent..limit)?;
+        let piece = self.take_piece(self.sent..limit)?;
         self.sent = piece.end();
         Some(piece)
     }
@@ -183,7 +193,7 @@ impl SendBuffer {
         if range.is_empty() || self.acked.missing_from(range.clone()).is_empty() {
             return None;
         }
-        self.piece(range)
+        self.piece(range).map(|(piece, _)| piece)
     }
 
     /// Drops everything that is not acknowledged, as if it had never been written beyond what was
@@ -229,28 +239,69 @@ impl SendBuffer {
         self.base == self.end
     }
 
-    /// Where the piece at the start of `range` lies in the blocks: block index (`None` for the open
-    /// one) and length.
-    fn cut(&self, range: Range<u64>) -> (Option<usize>, usize) {
-        let wanted = length(range.end - range.start).min(self.most_at(range.start));
-        let index = self
+    /// How long the piece at the start of `range` is.
+    fn piece_len(&self, range: &Range<u64>) -> usize {
+        length(range.end - range.start).min(self.most_at(range.start))
+    }
+
+    /// The piece at the start of `range`, which is to be sent.
+    fn take_piece(&mut self, range: Range<u64>) -> Option<Piece> {
+        let (piece, source) = self.piece(range)?;
+        if source == Source::Blocks {
+            self.replace_with(&piece);
+        }
+        Some(piece)
+    }
+
+    /// Has `piece` take the place of the blocks that lie in it, if there are several: what small blocks cost
+    /// beside their bytes is not to add up.
+    fn replace_with(&mut self, piece: &Piece) {
+        let starts_before = |block: &Block| block.start < piece.offset;
+        let first = self.blocks.partition_point(starts_before);
+        let after = self
             .blocks
-            .partition_point(|block| block.end() <= range.start);
-        match self.blocks.get(index) {
-            Some(block) => (Some(index), wanted.min(length(block.end() - range.start))),
-            None => (None, wanted.min(self.open.len())),
+            .partition_point(|block| block.end() <= piece.end());
+        let Some(last) = after.checked_sub(1).filter(|last| *last > first) else {
+            return;
+        };
+        let end = self.blocks.get(last).map(Block::end);
+        if let (Some(block), Some(end)) = (self.blocks.get_mut(first), end) {
+            let part = length(block.start - piece.offset)..length(end - piece.offset);
+            block.data = piece.data.slice(part);
+            self.blocks.drain(first + 1..after);
         }
     }
 
-    fn piece(&self, range: Range<u64>) -> Option<Piece> {
+    /// The piece at the start of `range`, which lies in the blocks.
+    fn piece(&self, range: Range<u64>) -> Option<(Piece, Source)> {
         let start = range.start;
-        let (index, len) = self.cut(range);
-        let block = self.blocks.get(index?)?;
+        let len = self.piece_len(&range);
+        let first = self.blocks.partition_point(|block| block.end() <= start);
+        let block = self.blocks.get(first)?;
         let from = length(start - block.start);
-        Some(Piece {
-            offset: start,
-            data: block.data.slice(from..from + len),
-        })
+        let (data, source) = match block.data.get(from..from + len) {
+            Some(whole) => (block.data.slice_ref(whole), Source::Block),
+            None => (self.join(first, from, len), Source::Blocks),
+        };
+        let offset = start;
+        Some((Piece { offset, data }, source))
+    }
+
+    /// Copies `len` bytes together, beginning at `from` in block `first`: one more full record costs both
+    /// ends more than that.
+    fn join(&self, first: usize, from: usize, len: usize) -> Bytes {
+        let mut joined = Vec::with_capacity(len);
+        let mut from = from;
+        for block in self.blocks.range(first..) {
+            let part = block.data.get(from..).unwrap_or_default();
+            let missing = len - joined.len();
+            joined.extend_from_slice(part.get(..missing).unwrap_or(part));
+            if joined.len() == len {
+                break;
+            }
+            from = 0;
+        }
+        joined.into()
     }
 
     fn open_start(&self) -> u64 {
@@ -335,6 +386,42 @@ mod tests {
             ],
             1..120,
         )
+    }
+
+    #[test]
+    fn what_waits_goes_out_in_full_records_however_it_was_written() {
+        let mut buffer = SendBuffer::default();
+        for len in [65_536, 10, 2000, 65_536, 5000, 40_000] {
+            buffer.push(bytes(buffer.end(), len).into());
+        }
+        let end = buffer.end();
+        let mut pieces = Vec::new();
+        while let Some(piece) = buffer.take(u64::MAX) {
+            assert!(piece.data == bytes(piece.offset, piece.data.len()));
+            pieces.push(piece);
+        }
+        let (last, full) = pieces.split_last().unwrap();
+        assert!(full.iter().all(|piece| piece.data.len() == MAX_PIECE));
+        assert_eq!(last.end(), end);
+        // And once more, when the connection fails that they went out on.
+        for piece in &pieces {
+            assert_eq!(buffer.copy(piece.offset..piece.end()).as_ref(), Some(piece));
+        }
+        buffer.lose(0..end);
+        for piece in &pieces {
+            assert_eq!(buffer.take(u64::MAX).as_ref(), Some(piece));
+        }
+    }
+
+    #[test]
+    fn a_record_refers_to_what_lies_in_one_piece() {
+        let mut buffer = SendBuffer::default();
+        let chunk = Bytes::from(bytes(0, 3 * MAX_PIECE));
+        buffer.push(chunk.clone());
+        for index in 0..3 {
+            let piece = buffer.take(u64::MAX).unwrap();
+            assert_eq!(piece.data.as_ptr(), chunk[index * MAX_PIECE..].as_ptr());
+        }
     }
 
     proptest! {
