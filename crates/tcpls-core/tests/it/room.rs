@@ -25,6 +25,7 @@ fn line() -> (Solo, Vec<StreamId>) {
         let mut chunk = Bytes::from_static(&[0; 2 * SHARE]);
         let written = client.session.send(full).write_chunk(&mut chunk);
         assert_eq!(written, Ok(2 * SHARE));
+        assert_eq!(client.transmit().len(), 1);
     }
     let line: Vec<_> = (0..100)
         .map(|_| client.session.open_bi().unwrap())
@@ -32,7 +33,7 @@ fn line() -> (Solo, Vec<StreamId>) {
     for &id in &line {
         assert_eq!(write(&mut client, id), Err(WriteError::Blocked));
     }
-    assert_eq!(client.transmit().len(), 16);
+    client.transmit();
     client.events();
     (client, line)
 }
