@@ -28,7 +28,7 @@ pub struct PathStats {
     pub counters: ConnectionStats,
     /// What TCP last said about it, where the system tells.
     pub info: Option<PathInfo>,
-    /// Segments that TCP sent again, where the system tells and until the connection is over.
+    /// Segments that TCP sent again, where the system tells; up to its end, of a connection that is over.
     pub segments_retransmitted: Option<u64>,
 }
 
@@ -62,9 +62,12 @@ struct Record {
     end: Option<End>,
 }
 
-/// Why a connection ended.
+/// Why a connection ended, and what it had come to by then.
 #[derive(Clone, Copy, Debug)]
-struct End(Option<ConnectionFailure>);
+struct End {
+    reason: Option<ConnectionFailure>,
+    segments_retransmitted: Option<u64>,
+}
 
 impl History {
     pub(crate) fn on_added(&mut self, connection: ConnectionHandle, addresses: Addresses) {
@@ -84,10 +87,14 @@ impl History {
         &mut self,
         connection: ConnectionHandle,
         reason: Option<ConnectionFailure>,
+        segments_retransmitted: Option<u64>,
     ) {
         let is_it = |record: &&mut Record| record.connection == connection;
         if let Some(record) = self.records.iter_mut().find(is_it) {
-            record.end = Some(End(reason));
+            record.end = Some(End {
+                reason,
+                segments_retransmitted,
+            });
         }
     }
 }
@@ -98,13 +105,13 @@ pub(crate) fn path_stats(state: &State) -> Vec<PathStats> {
     let records = state.history.records.iter();
     let retransmitted = |connection| {
         let slot = state.connections.get(&connection)?;
-        slot.tcp.as_ref()?.segments_retransmitted()
+        slot.segments_retransmitted()
     };
     records
         .filter_map(|record| {
             let connection = record.connection;
             let path = match record.end {
-                Some(End(reason)) => PathState::Ended { reason },
+                Some(End { reason, .. }) => PathState::Ended { reason },
                 None if core.is_suspect(connection) => PathState::Suspect,
                 None if core.is_established(connection) => PathState::Open,
                 None => PathState::Joining,
@@ -118,7 +125,10 @@ pub(crate) fn path_stats(state: &State) -> Vec<PathStats> {
                 observed_address: core.observed_address(connection),
                 counters: core.connection_stats(connection)?,
                 info: core.path_info(connection),
-                segments_retransmitted: retransmitted(connection),
+                segments_retransmitted: match record.end {
+                    Some(end) => end.segments_retransmitted,
+                    None => retransmitted(connection),
+                },
             })
         })
         .collect()

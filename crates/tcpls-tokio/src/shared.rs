@@ -1,7 +1,7 @@
 //! The state that a session's handles and tasks share, and who is woken when it changes.
 //!
-//! Nothing under this lock encrypts, decrypts or calls the system: connections take plaintext
-//! records out of it and put plaintext records into it.
+//! Nothing under this lock encrypts or decrypts, and no record calls the system: connections take
+//! plaintext records out of it and put plaintext records into it.
 
 mod leaving;
 mod observing;
@@ -446,10 +446,13 @@ impl State {
             id,
             reason: failure,
         });
-        self.history.on_closed(connection, failure);
+        let slot = self.connections.remove(&connection);
+        // Asked under the lock, once for each connection: who hears of the end may look at once.
+        let retransmitted = slot.as_ref().and_then(|slot| slot.segments_retransmitted());
+        self.history.on_closed(connection, failure, retransmitted);
         self.waiting.wake(Wait::Join, wakeups);
         self.inbox.stir();
-        if let Some(slot) = self.connections.remove(&connection) {
+        if let Some(slot) = slot {
             if self.core.is_established(connection)
                 && failure.is_some_and(|failure| failure != ConnectionFailure::SessionEnded)
                 && slot.departure == Departure::Rejoin

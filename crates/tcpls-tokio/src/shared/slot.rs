@@ -107,6 +107,11 @@ impl Slot {
         self.write_failure.is_some()
     }
 
+    /// How many segments TCP sent again so far; `None` where the system does not tell.
+    pub(crate) fn segments_retransmitted(&self) -> Option<u64> {
+        self.tcp.as_ref()?.segments_retransmitted()
+    }
+
     /// The connection is to vanish, with a RST where it is a TCP connection, as soon as it is over for the
     /// session.
     pub(crate) fn abort(&self) {

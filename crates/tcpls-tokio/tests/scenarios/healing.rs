@@ -152,6 +152,11 @@ async fn a_closed_path_ends_in_order() {
     assert_eq!(stats[0].remote_address, Some(home.proxy.address()));
     assert_eq!(stats[0].counters, first.stats());
     assert!(stats[0].counters.bytes_sent > 1 << 20);
+    let counted: Vec<_> = stats
+        .iter()
+        .map(|path| path.segments_retransmitted.is_some())
+        .collect();
+    assert_eq!(counted, [cfg!(target_os = "linux"); 2], "also of the end");
     assert_eq!(
         (stats[1].id, stats[1].local_address),
         (path.id(), path.local_address())

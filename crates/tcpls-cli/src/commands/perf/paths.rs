@@ -203,7 +203,7 @@ pub(super) struct PathReport {
     bytes_received: u64,
     /// Of the bytes sent, stream data that another path carried as well.
     bytes_sent_again: u64,
-    /// Segments that TCP sent again; `null` where the system does not tell, and after the end.
+    /// Segments that TCP sent again, until the end of the path; `null` where the system does not tell.
     segments_retransmitted: Option<u64>,
     /// TCP's smoothed round trip time; `null` where the system does not tell.
     srtt_ms: Option<f64>,
