@@ -232,6 +232,8 @@ impl RecordSealer {
 
     fn write_extra(&mut self, plaintext: &Plaintext<'_>) {
         self.extra.clear();
+        self.extra
+            .reserve(plaintext.tail.len() + 1 + plaintext.padding);
         self.extra.extend_from_slice(plaintext.tail);
         self.extra.push(plaintext.content_type.as_u8());
         if plaintext.padding > 0 {

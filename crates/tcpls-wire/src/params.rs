@@ -68,7 +68,7 @@ pub struct Params<'a> {
 impl<'a> Params<'a> {
     /// Reads the content of a `tcpls_params` extension; an empty one has no parameters.
     pub fn parse(body: &'a [u8]) -> Result<Self, HelloError> {
-        let mut ids = Vec::new();
+        let mut ids = Vec::with_capacity((body.len() / 4).min(TYPICAL));
         let mut reader = Reader::new(body);
         while !reader.is_empty() {
             let (id, _) = take_param(&mut reader)?;
@@ -128,6 +128,9 @@ impl<'a> Params<'a> {
             .transpose()
     }
 }
+
+/// As many parameters as sides seldom give more of.
+const TYPICAL: usize = 16;
 
 fn take_param<'a>(reader: &mut Reader<'a>) -> Result<(ParamId, &'a [u8]), DecodeError> {
     Ok((ParamId(reader.u16()?), reader.bytes_u16()?))

@@ -8,8 +8,8 @@ use common::join::{
     message_in, random, template, template_of,
 };
 use common::{client_hello, extension, hex, length, message};
-use tcpls_wire::hello::HandshakeMessage;
 use tcpls_wire::hello::join::{JoinRequest, JoinShape, JoinTemplate, SessionFacts, TemplateError};
+use tcpls_wire::hello::{HandshakeMessage, NamedGroup};
 use tcpls_wire::{ClientHello, ExtensionCodec, ExtensionType, Tcpls, Token, TokenForm};
 
 /// suites, server name, protocols and order are those of the first hello; what belongs to that
@@ -171,6 +171,32 @@ fn hello_that_cannot_join_is_no_template() {
         template_of(&extensions, X25519).unwrap_err(),
         TemplateError::TooLong
     );
+}
+
+/// The longest join that fits a record is taken as a template, and none that is a byte longer.
+#[test]
+fn a_template_knows_how_long_its_joins_are() {
+    for (group, shown) in [
+        (X25519, vec![(X25519, vec![9; 32])]),
+        (HYBRID, vec![(HYBRID, vec![9; 1216]), (X25519, vec![9; 32])]),
+        (HYBRID, vec![(NamedGroup::from_wire(0x0a0a), vec![9; 7])]),
+    ] {
+        let shown: Vec<_> = shown
+            .iter()
+            .map(|(number, share)| (*number, share.as_slice()))
+            .collect();
+        let with = |length: usize| {
+            let mut extensions = first_extensions(&shown);
+            extensions.push(extension(0x1234, &vec![0; length]));
+            extensions.push(extension(35, &[1; 100]));
+            template_of(&extensions, group)
+        };
+        let longest = (12_000..16_384).rev().find_map(|length| with(length).ok());
+        let mut template = longest.unwrap();
+        template.set_ticket_length(JoinTemplate::MAX_TICKET_LENGTH);
+        let (record, _) = join(&template, JoinShape::Resumption, random(1));
+        assert_eq!(record.len(), 5 + 16_384);
+    }
 }
 
 #[test]

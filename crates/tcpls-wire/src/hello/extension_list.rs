@@ -21,7 +21,7 @@ impl<'a> ExtensionList<'a> {
     pub(super) fn parse_last(mut message: Reader<'a>) -> Result<Self, HelloError> {
         let list = message.bytes_u16()?;
         message.finish()?;
-        let mut kinds = Vec::new();
+        let mut kinds = Vec::with_capacity((list.len() / 4).min(TYPICAL));
         let mut reader = Reader::new(list);
         while !reader.is_empty() {
             kinds.push(take_extension(&mut reader)?.kind);
@@ -59,6 +59,9 @@ impl fmt::Debug for ExtensionList<'_> {
         f.debug_list().entries(self.iter()).finish()
     }
 }
+
+/// As many extensions as hellos seldom have more of.
+const TYPICAL: usize = 24;
 
 /// Takes one extension: `Type:2 Length:2 body[Length]`.
 pub(super) fn take_extension<'a>(reader: &mut Reader<'a>) -> Result<Extension<'a>, DecodeError> {

@@ -129,7 +129,7 @@ impl SessionParams {
 
     /// The content of a `tcpls_params` extension, at most [`MAX_ENCODED`](Self::MAX_ENCODED) bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut list = Vec::new();
+        let mut list = Vec::with_capacity(Self::MAX_ENCODED);
         push(
             ParamId::MAX_IDLE,
             self.max_idle.map(u32::to_be_bytes),

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::RandomSource;
+use super::coefficients::{POLYNOMIAL, push_compressed, push_plain};
 use crate::hello::NamedGroup;
 
 /// A group whose key shares can be made up (reading A-20): a random point of another curve would
@@ -90,7 +91,7 @@ pub(super) fn push_x25519(random: &mut RandomSource<'_>, out: &mut Vec<u8>) {
 /// Appends an ML-KEM-768 encapsulation key: 768 coefficients of 12 bits, then a seed (FIPS 203
 /// section 5.1).
 fn push_encapsulation_key(random: &mut RandomSource<'_>, out: &mut Vec<u8>) {
-    push_coefficients(VECTOR, 12, |value| value, random, out);
+    push_plain(VECTOR, random, out);
     let mut seed = [0; SEED];
     random(&mut seed);
     out.extend_from_slice(&seed);
@@ -98,55 +99,9 @@ fn push_encapsulation_key(random: &mut RandomSource<'_>, out: &mut Vec<u8>) {
 
 /// Appends an ML-KEM-768 ciphertext: 768 coefficients compressed to 10 bits and 256 to 4 (FIPS 203
 /// section 5.2).
-///
-/// Compression maps 3329 values to 1024, three to most of them and four to the others. Plain random
-/// bytes would lack this: one ciphertext is enough to see the difference.
 fn push_ciphertext(random: &mut RandomSource<'_>, out: &mut Vec<u8>) {
-    push_coefficients(VECTOR, 10, |value| compress(value, 10), random, out);
-    push_coefficients(POLYNOMIAL, 4, |value| compress(value, 4), random, out);
-}
-
-/// The value scaled from the modulus to `bits` bits and rounded (FIPS 203 section 4.2.1).
-fn compress(value: u32, bits: u32) -> u32 {
-    (((value << bits) + MODULUS / 2) / MODULUS) & ((1 << bits) - 1)
-}
-
-/// Appends `count` coefficients that are drawn below the modulus and then `encode`d, of `bits` bits
-/// each and the lowest bits first (FIPS 203 section 4.2.1).
-///
-/// `count` is a multiple of 256, and `bits` is even, so that four of them are whole bytes.
-fn push_coefficients(
-    count: usize,
-    bits: usize,
-    encode: impl Fn(u32) -> u32,
-    random: &mut RandomSource<'_>,
-    out: &mut Vec<u8>,
-) {
-    let mut block = [[0; 6]; POLYNOMIAL / 2];
-    for _ in 0..count / POLYNOMIAL {
-        random(block.as_flattened_mut());
-        let (draws, _) = block.as_chunks();
-        for [low, high] in draws {
-            let packed = [two_coefficients(*high), two_coefficients(*low)]
-                .into_iter()
-                .flat_map(|[first, second]| [second, first])
-                .fold(0, |packed, value| packed << bits | u64::from(encode(value)));
-            let bytes = packed.to_le_bytes();
-            out.extend_from_slice(bytes.get(..bits / 2).unwrap_or_default());
-        }
-    }
-}
-
-/// Two numbers below the modulus out of 48 random bits.
-///
-/// The first takes the part of the number above the point when it is scaled, and leaves the part below
-/// for the second. The bias of one in 10^7 would show after some 10^14 draws.
-fn two_coefficients(drawn: [u8; 6]) -> [u32; 2] {
-    let [zeroth, first, second, third, fourth, fifth] = drawn;
-    let bytes = [zeroth, first, second, third, fourth, fifth, 0, 0];
-    let whole = u64::from_le_bytes(bytes) * u64::from(MODULUS);
-    let rest = (whole & ((1 << 48) - 1)) * u64::from(MODULUS);
-    [whole, rest].map(|scaled| u32::try_from(scaled >> 48).unwrap_or_default())
+    push_compressed::<10>(VECTOR, random, out);
+    push_compressed::<4>(1, random, out);
 }
 
 /// Scales a number drawn from all of 32 bits to one below `limit`.
@@ -155,18 +110,14 @@ pub(super) fn scale(drawn: u32, limit: u32) -> u32 {
     u32::try_from(scaled).unwrap_or_default()
 }
 
-/// The modulus of ML-KEM.
-const MODULUS: u32 = 3329;
-/// Coefficients of one polynomial.
-const POLYNOMIAL: usize = 256;
-/// Coefficients of a vector of ML-KEM-768: three polynomials.
-const VECTOR: usize = 3 * POLYNOMIAL;
+/// Polynomials of a vector of ML-KEM-768.
+const VECTOR: usize = 3;
 /// Bytes of the seed at the end of an encapsulation key.
 const SEED: usize = 32;
 /// Bytes of an encapsulation key.
-const ENCAPSULATION_KEY: usize = VECTOR * 12 / 8 + SEED;
+const ENCAPSULATION_KEY: usize = VECTOR * POLYNOMIAL * 12 / 8 + SEED;
 /// Bytes of a ciphertext.
-const CIPHERTEXT: usize = VECTOR * 10 / 8 + POLYNOMIAL * 4 / 8;
+const CIPHERTEXT: usize = VECTOR * POLYNOMIAL * 10 / 8 + POLYNOMIAL * 4 / 8;
 
 #[cfg(test)]
 mod tests {
@@ -223,19 +174,14 @@ mod tests {
             seen.iter().all(|seen| *seen),
             "all values occur, the edges too"
         );
-        for byte in [0, u8::MAX] {
-            let share = JoinGroup::X25519MlKem768.client_share(&mut |buffer| buffer.fill(byte));
-            let edge = if byte == 0 { 0 } else { 3328 };
-            assert_eq!(unpack(&share[..1152], 12), [edge; 768]);
-        }
     }
 
     /// a made-up ciphertext prefers the values that compression prefers.
     #[test]
     fn ciphertext_has_the_distribution_of_a_compressed_one() {
         let mut sources = [0; 1024];
-        for value in 0..MODULUS {
-            sources[usize::try_from(compress(value, 10)).unwrap()] += 1;
+        for value in 0..3329 {
+            sources[(value * 1024 + 1664) / 3329 % 1024] += 1;
         }
         assert!(sources.iter().all(|count| [3, 4].contains(count)));
         let mut random = splitmix(3);
@@ -249,19 +195,6 @@ mod tests {
         }
         // 257 values of four sources each: 11858 expected, 9638 if all values were alike.
         assert!((11_500..12_200).contains(&preferred), "{preferred}");
-    }
-
-    #[test]
-    fn compression_rounds_as_in_the_standard() {
-        assert_eq!(
-            [0, 1, 2, 3328].map(|value| compress(value, 10)),
-            [0, 0, 1, 0]
-        );
-        assert_eq!(compress(1665, 10), 512);
-        assert_eq!(
-            [104, 105, 3224, 3225].map(|value| compress(value, 4)),
-            [0, 1, 15, 0]
-        );
     }
 
     #[test]

@@ -31,6 +31,7 @@
 //! be told by anyway.
 
 mod answer;
+mod coefficients;
 mod failure;
 mod key_share;
 mod offer;

@@ -77,6 +77,19 @@ impl Part {
         self.kind == ENCRYPTED_HELLO
     }
 
+    /// Length of the extension, which is the same in each hello.
+    pub(super) fn length(&self, shares: &KeyShares) -> usize {
+        write::EXTENSION
+            + match &self.body {
+                Body::Fixed(body) => body.len(),
+                Body::Random(length) => *length,
+                Body::KeyShares => shares.length(),
+                Body::EncryptedHello { fixed, payload } => {
+                    fixed.len() + 2 + X25519_LENGTH + 2 + payload
+                }
+            }
+    }
+
     /// Appends the extension for one hello.
     pub(super) fn write(
         &self,
@@ -211,10 +224,21 @@ impl KeyShares {
         groups
     }
 
+    /// Length of the body of `key_share`.
+    fn length(&self) -> usize {
+        let share = |entry: &ShareEntry| match entry {
+            ShareEntry::Main => self.group.client_share_length(),
+            ShareEntry::MainsX25519 | ShareEntry::OtherX25519 => X25519_LENGTH,
+            ShareEntry::Grease(_, share) => share.len(),
+        };
+        let shares = self.entries.iter().map(|entry| 4 + share(entry));
+        2 + shares.sum::<usize>()
+    }
+
     /// The body of `key_share` for one hello: `Shares<0..2^16-1>` (RFC 8446 section 4.2.8).
     fn draw(&self, random: &mut RandomSource<'_>) -> Vec<u8> {
         let main = self.group.client_share(random);
-        let mut list = Vec::new();
+        let mut list = Vec::with_capacity(self.length());
         for entry in &self.entries {
             let (group, share) = match entry {
                 ShareEntry::Main => (self.group.group(), main.as_slice()),
@@ -232,7 +256,7 @@ impl KeyShares {
             list.extend_from_slice(&group.as_u16().to_be_bytes());
             write::prefixed_u16(share, &mut list);
         }
-        let mut body = Vec::new();
+        let mut body = Vec::with_capacity(2 + list.len());
         write::prefixed_u16(&list, &mut body);
         body
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ClientHello, ExtensionCodec, ExtensionType, HelloError, TokenRef,
-    hello::{CipherSuite, HandshakeType, NamedGroup},
+    hello::{CipherSuite, HANDSHAKE_HEADER, HandshakeType, NamedGroup},
 };
 
 /// Makes the hellos of a session's joins in the image of its first one (reading A-20).
@@ -101,10 +101,8 @@ impl JoinTemplate {
             shares: KeyShares::new(&hello, group)?,
             ticket_length: Self::MAX_TICKET_LENGTH,
         };
-        let mut longest = Vec::new();
-        let token = TokenRef::from_bytes(&[0; 32]);
-        template.hello(JoinShape::Resumption, token, &mut |_| {}, &mut longest);
-        if longest.len() > RECORD_HEADER + write::MAX_MESSAGE {
+        let longest = template.message_length(JoinShape::Resumption);
+        if longest > write::MAX_MESSAGE {
             return Err(TemplateError::TooLong);
         }
         template.set_ticket_length(ticket_length(&hello).unwrap_or(TYPICAL_TICKET));
@@ -134,7 +132,9 @@ impl JoinTemplate {
         let (mut client_random, mut session_id) = ([0; 32], [0; 32]);
         random(&mut client_random);
         random(&mut session_id);
-        let mut body = Vec::new();
+        let length = self.message_length(shape);
+        out.reserve(length + RECORD_HEADER);
+        let mut body = Vec::with_capacity(length);
         body.extend_from_slice(&TLS12);
         body.extend_from_slice(&client_random);
         write::prefixed_u8(&session_id, &mut body);
@@ -158,6 +158,27 @@ impl JoinTemplate {
     /// The session's cipher suite.
     pub fn suite(&self) -> CipherSuite {
         self.suite
+    }
+
+    /// Length of the message with its header.
+    fn message_length(&self, shape: JoinShape) -> usize {
+        let token = self.codec.token_body(TokenRef::from_bytes(&[0; 32]));
+        let of_tcpls = [self.codec.tcpls(), self.codec.join(&token)];
+        let added = match shape {
+            JoinShape::Resumption => self.resumption.as_slice(),
+            JoinShape::Full => &[],
+        };
+        let parts = self.extensions.iter().chain(added);
+        let ticket = match shape {
+            JoinShape::Resumption => write::EXTENSION + self.pre_shared_key_length(),
+            JoinShape::Full => 0,
+        };
+        let extensions = of_tcpls
+            .iter()
+            .map(|extension| write::EXTENSION + extension.body.len())
+            .chain(parts.map(|part| part.length(&self.shares)))
+            .sum::<usize>();
+        HANDSHAKE_HEADER + OTHER_FIELDS + self.cipher_suites.len() + extensions + ticket
     }
 
     fn extension_list(
@@ -198,6 +219,10 @@ impl JoinTemplate {
         parts
     }
 
+    fn pre_shared_key_length(&self) -> usize {
+        2 + (2 + self.ticket_length + OBFUSCATED_AGE) + 2 + (1 + self.suite.hash_length())
+    }
+
     /// One identity and one binder: `Identities<7..2^16-1> Binders<33..2^16-1>` (RFC 8446 section
     /// 4.2.11), all of it random.
     fn pre_shared_key(&self, random: &mut RandomSource<'_>) -> Vec<u8> {
@@ -229,6 +254,9 @@ fn shuffle(parts: &mut [&Part], random: &mut RandomSource<'_>) {
 /// The version in the record of a first hello (RFC 8446 section 5.1).
 const RECORD_VERSION: [u8; 2] = [3, 1];
 const NO_COMPRESSION: u8 = 0;
+/// Length of a `ClientHello` without its header, its suites and its extensions: version, random, session
+/// identifier, two lengths of lists, and one compression method.
+const OTHER_FIELDS: usize = 2 + 32 + 33 + 2 + 2 + 2;
 /// Length of a ticket's age in milliseconds, on the wire.
 const OBFUSCATED_AGE: usize = 4;
 /// What OpenSSL's tickets weigh without a client certificate, in bytes.

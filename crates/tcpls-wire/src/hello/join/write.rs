@@ -35,5 +35,8 @@ pub(super) fn record(version: [u8; 2], kind: HandshakeType, body: &[u8], out: &m
     prefixed_u16(body, out);
 }
 
+/// Length of an extension around its body.
+pub(super) const EXTENSION: usize = 4;
+
 /// The longest handshake message with its header that fits one record.
 pub(super) const MAX_MESSAGE: usize = 16_384;
