@@ -12,7 +12,7 @@ use tcpls_wire::{ExtensionCodec, Offered, ServerHello, SessionParams, Token};
 use super::Options;
 use super::client_hello::HelloWriter;
 use super::config::TlsClient;
-use super::driver::Driver;
+use super::driver::{Driver, hand_over};
 use super::error::HandshakeError;
 use super::established::{Established, HandshakeInfo, Negotiated, Outcome, PlainReason};
 use super::exchange::Exchange;
@@ -96,7 +96,7 @@ impl ClientHandshake {
 
     /// Appends to `out` what has to be sent.
     pub fn write(&mut self, out: &mut Vec<u8>) {
-        out.append(&mut self.written);
+        hand_over(&mut self.written, out);
     }
 
     /// Whether the server is authenticated and nothing more is to be read.

@@ -1,9 +1,8 @@
 //! The client's hello on its way from rustls to the wire.
 
-use tcpls_wire::hello::HandshakeMessage;
+use tcpls_wire::hello::{HandshakeMessage, HandshakeType};
 
-use super::exchange::Exchange;
-use super::transcript::rewrite_messages;
+use super::exchange::{Exchange, Rewritten};
 use crate::header::{HEADER_LEN, MAX_PLAINTEXT};
 
 /// Puts the TCPLS extensions into the `ClientHello` records that rustls writes.
@@ -46,9 +45,13 @@ impl HelloWriter {
         if HandshakeMessage::announced_length(&self.message) != Some(self.message.len()) {
             return;
         }
-        let message = rewrite_messages(exchange, &self.message);
-        self.message.clear();
+        let written = std::mem::take(&mut self.message);
+        let message = match exchange.rewritten(HandshakeType::CLIENT_HELLO, &written) {
+            Some(Rewritten::Hello(extended)) => extended,
+            Some(Rewritten::Secret(_)) | None => written,
+        };
         let [major, minor] = self.version;
+        out.reserve(message.len() + HEADER_LEN);
         for fragment in message.chunks(MAX_PLAINTEXT) {
             let [high, low] = u16::try_from(fragment.len())
                 .unwrap_or(u16::MAX)
@@ -56,8 +59,7 @@ impl HelloWriter {
             out.extend_from_slice(&[HANDSHAKE, major, minor, high, low]);
             out.extend_from_slice(fragment);
         }
-        self.sent.clear();
-        self.sent.extend_from_slice(&message);
+        self.sent = message;
     }
 }
 

@@ -70,9 +70,15 @@ impl<C: Machine> Driver<C> {
     }
 
     /// Gives rustls a record that was received before.
-    pub(super) fn feed(&mut self, record: &[u8]) -> Result<(), HandshakeError> {
+    pub(super) fn feed(
+        &mut self,
+        header: [u8; HEADER_LEN],
+        body: &[u8],
+    ) -> Result<(), HandshakeError> {
         self.heard = true;
-        self.records.extend_from_slice(record);
+        self.records.reserve(HEADER_LEN + body.len());
+        self.records.extend_from_slice(&header);
+        self.records.extend_from_slice(body);
         self.run()
     }
 
@@ -159,6 +165,16 @@ impl<C: Machine> Driver<C> {
 /// The record that ended the handshake holds the start of something else.
 fn pending_fragment() -> HandshakeError {
     HandshakeError::PeerMisbehaved(PeerMisbehaved::KeyEpochWithPendingFragment.into())
+}
+
+/// Moves bytes to the end of others, and copies them only if there are any.
+pub(super) fn hand_over(from: &mut Vec<u8>, to: &mut Vec<u8>) {
+    if to.is_empty() {
+        std::mem::swap(from, to);
+        from.clear();
+    } else {
+        to.append(from);
+    }
 }
 
 /// Length of the record at the front of `input` as its header tells; `None` before that is there.

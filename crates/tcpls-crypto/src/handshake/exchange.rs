@@ -1,6 +1,7 @@
 //! What one handshake adds to the messages of rustls, and what it learns from them.
 
-use std::sync::{Mutex, PoisonError};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tcpls_wire::hello::{HandshakeMessage, HandshakeType};
 use tcpls_wire::{
@@ -24,7 +25,7 @@ pub(crate) struct Exchange {
     /// The extensions to insert: `(type, body)`.
     inserted: Vec<(ExtensionType, Zeroizing<Vec<u8>>)>,
     /// At a server, the client's first hello, whose offer a second one must repeat.
-    first_hello: Vec<u8>,
+    first_hello: Arc<Vec<u8>>,
     progress: Mutex<Progress>,
 }
 
@@ -33,6 +34,25 @@ pub(crate) struct Exchange {
 pub(super) struct Answer {
     pub(super) token: Option<Token>,
     pub(super) params: Option<SessionParams>,
+}
+
+/// A message that rustls has otherwise.
+pub(super) enum Rewritten {
+    /// A `ClientHello`, which everybody may read.
+    Hello(Vec<u8>),
+    /// `EncryptedExtensions`, which may hold a token.
+    Secret(Zeroizing<Vec<u8>>),
+}
+
+impl Deref for Rewritten {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Hello(message) => message,
+            Self::Secret(message) => message,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -64,12 +84,12 @@ impl Exchange {
     pub(super) fn server(
         codec: ExtensionCodec,
         offered: Offered,
-        first_hello: &[u8],
+        first_hello: Arc<Vec<u8>>,
         extensions: &[Extension<'_>],
     ) -> Self {
         let exchange = Self::new(Role::Server, codec, offered, extensions);
         Self {
-            first_hello: first_hello.to_vec(),
+            first_hello,
             ..exchange
         }
     }
@@ -87,7 +107,7 @@ impl Exchange {
             codec,
             offered,
             inserted: extensions.iter().map(owned).collect(),
-            first_hello: Vec::new(),
+            first_hello: Arc::default(),
             progress: Mutex::default(),
         }
     }
@@ -108,40 +128,46 @@ impl Exchange {
             && self.with(|progress| progress.original_extensions.is_none())
     }
 
-    /// Appends `message`, which may be cut, to `out` as it is on the wire and in the transcript.
+    /// `message`, which may be cut, as it is on the wire and in the transcript; `None` where that is how
+    /// rustls has it.
     ///
-    /// A message that cannot be rewritten is appended as it is: then the handshake fails.
-    pub(super) fn rewrite(&self, kind: HandshakeType, message: &[u8], out: &mut Vec<u8>) {
+    /// A message that cannot be rewritten stays as it is: then the handshake fails.
+    pub(super) fn rewritten(&self, kind: HandshakeType, message: &[u8]) -> Option<Rewritten> {
         match (self.role, kind) {
-            (Role::Client, HandshakeType::CLIENT_HELLO)
-            | (Role::Server, HandshakeType::ENCRYPTED_EXTENSIONS) => self.insert(message, out),
-            (Role::Client, HandshakeType::ENCRYPTED_EXTENSIONS) => self.with(|progress| {
-                out.extend_from_slice(
-                    progress
-                        .original_extensions
-                        .as_ref()
-                        .map_or(message, |original| original),
-                );
-            }),
+            (Role::Client, HandshakeType::CLIENT_HELLO) => {
+                self.inserted_into(message).map(Rewritten::Hello)
+            }
+            (Role::Server, HandshakeType::ENCRYPTED_EXTENSIONS) => {
+                let extended = self.inserted_into(message)?;
+                Some(Rewritten::Secret(Zeroizing::new(extended)))
+            }
+            (Role::Client, HandshakeType::ENCRYPTED_EXTENSIONS) => {
+                self.with(|progress| progress.original_extensions.clone().map(Rewritten::Secret))
+            }
             (Role::Server, HandshakeType::CLIENT_HELLO) => {
                 self.check_offer(message);
-                out.extend_from_slice(message);
+                None
             }
-            _ => out.extend_from_slice(message),
+            _ => None,
         }
     }
 
-    fn insert(&self, message: &[u8], out: &mut Vec<u8>) {
+    fn inserted_into(&self, message: &[u8]) -> Option<Vec<u8>> {
+        if self.inserted.is_empty() {
+            return None;
+        }
         let extensions: Vec<_> = self
             .inserted
             .iter()
             .map(|(kind, body)| Extension { kind: *kind, body })
             .collect();
-        if extensions.is_empty() {
-            out.extend_from_slice(message);
-        } else if let Err(error) = insert_extensions(message, &extensions, out) {
-            self.fail(HandshakeError::Rewrite(error));
-            out.extend_from_slice(message);
+        let mut extended = Vec::with_capacity(message.len() + self.growth());
+        match insert_extensions(message, &extensions, &mut extended) {
+            Ok(()) => Some(extended),
+            Err(error) => {
+                self.fail(HandshakeError::Rewrite(error));
+                None
+            }
         }
     }
 
@@ -214,9 +240,7 @@ impl Exchange {
     /// The key with which a client currently writes, so that it can send an alert of its own. A
     /// server's own alerts all come before its `ServerHello`.
     pub(super) fn keep_alert_key(&self, key: Option<AlertKey>) {
-        if self.role == Role::Client {
-            self.with(|progress| progress.alert_key = key);
-        }
+        self.with(|progress| progress.alert_key = key);
     }
 
     /// rustls has sealed the record with this sequence.

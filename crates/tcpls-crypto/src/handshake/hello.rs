@@ -1,6 +1,7 @@
 //! The first message of a client, read before any cryptography.
 
 use core::fmt;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use tcpls_wire::{
@@ -49,7 +50,7 @@ pub enum FirstFlight {
 /// A `ClientHello` that joins nothing: [`ServerHandshake::accept`](crate::ServerHandshake::accept)
 /// answers it.
 pub struct ReceivedHello {
-    message: Vec<u8>,
+    message: Arc<Vec<u8>>,
     version: [u8; 2],
     offered: Offered,
     params: Option<SessionParams>,
@@ -166,7 +167,7 @@ impl HelloReader {
         };
         let version = self.version;
         Ok(FirstFlight::Hello(ReceivedHello {
-            message,
+            message: Arc::new(message),
             version,
             offered,
             params,
@@ -196,21 +197,17 @@ impl ReceivedHello {
     }
 
     /// The whole message with its header.
-    pub(super) fn message(&self) -> &[u8] {
+    pub(super) fn message(&self) -> &Arc<Vec<u8>> {
         &self.message
     }
 
-    /// The message in one record.
-    pub(super) fn to_record(&self) -> Vec<u8> {
+    /// The header of a record with the whole message.
+    pub(super) fn record_header(&self) -> [u8; HEADER_LEN] {
         let [major, minor] = self.version;
         let [high, low] = u16::try_from(self.message.len())
             .unwrap_or(u16::MAX)
             .to_be_bytes();
-        [
-            &[HANDSHAKE, major, minor, high, low],
-            self.message.as_slice(),
-        ]
-        .concat()
+        [HANDSHAKE, major, minor, high, low]
     }
 }
 

@@ -17,8 +17,8 @@ use super::alert::AlertKey;
 use super::exchange::Exchange;
 use super::scope;
 use super::transcript::rewrite_messages;
-use crate::secrets::{RecordKey, RecordSecret};
-use crate::{Backend, Suite};
+use crate::Suite;
+use crate::secrets::RecordSecret;
 
 /// An AEAD whose encrypters and decrypters, when made during a handshake of this crate, let the
 /// TCPLS extensions through.
@@ -34,9 +34,11 @@ impl ExtendedAead {
 
     /// A second key for the alerts of this crate; without one they are sent in cleartext.
     fn alert_key(&self, key: &AeadKey, iv: &Iv) -> Option<AlertKey> {
-        let secret = RecordSecret::new(key.as_ref(), iv.as_ref())?;
-        let key = RecordKey::new(self.suite, Backend::default(), &secret).ok()?;
-        Some(AlertKey { key, next: 0 })
+        Some(AlertKey {
+            suite: self.suite,
+            secret: RecordSecret::new(key.as_ref(), iv.as_ref())?,
+            next: 0,
+        })
     }
 }
 
@@ -45,7 +47,9 @@ impl Tls13AeadAlgorithm for ExtendedAead {
         let Some(exchange) = scope::current() else {
             return self.base.encrypter(key, iv);
         };
-        exchange.keep_alert_key(self.alert_key(&key, &iv));
+        if exchange.role() == Role::Client {
+            exchange.keep_alert_key(self.alert_key(&key, &iv));
+        }
         let pending = match exchange.role() {
             Role::Server => exchange.growth(),
             Role::Client => 0,

@@ -9,7 +9,7 @@ use tcpls_wire::{Offered, SessionParams, Token};
 
 use super::Options;
 use super::config::TlsServer;
-use super::driver::Driver;
+use super::driver::{Driver, hand_over};
 use super::error::HandshakeError;
 use super::established::{Established, HandshakeInfo, Negotiated, Outcome, PlainReason};
 use super::exchange::Exchange;
@@ -72,7 +72,9 @@ impl ServerHandshake {
             options,
         };
         // An error here is given again by the first read, when its alert can be written.
-        let _first = handshake.driver.feed(&hello.to_record());
+        let _first = handshake
+            .driver
+            .feed(hello.record_header(), hello.message());
         Ok(handshake)
     }
 
@@ -86,7 +88,7 @@ impl ServerHandshake {
 
     /// Appends to `out` what has to be sent.
     pub fn write(&mut self, out: &mut Vec<u8>) {
-        out.append(&mut self.driver.take_written());
+        hand_over(&mut self.driver.take_written(), out);
     }
 
     /// Whether the client has finished, and is authenticated if that was asked for.
@@ -142,7 +144,7 @@ fn exchange(hello: &ReceivedHello, answer: Answer, options: &Options) -> Exchang
     let offered = hello.offered();
     let mut extensions = Vec::new();
     let Answer::Tcpls { token, params } = answer else {
-        return Exchange::server(*codec, offered, hello.message(), &extensions);
+        return Exchange::server(*codec, offered, Arc::clone(hello.message()), &extensions);
     };
     let params = params
         .filter(|_| offered == Offered::TcplsAndParams)
@@ -151,5 +153,6 @@ fn exchange(hello: &ReceivedHello, answer: Answer, options: &Options) -> Exchang
     extensions.push(codec.tcpls());
     extensions.extend(token.as_ref().map(|token| codec.token(token)));
     extensions.extend(params.as_ref().map(|params| codec.params(params)));
-    Exchange::server(*codec, offered, hello.message(), &extensions)
+    let first_hello = Arc::clone(hello.message());
+    Exchange::server(*codec, offered, first_hello, &extensions)
 }

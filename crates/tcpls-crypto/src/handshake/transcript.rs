@@ -68,21 +68,35 @@ impl Context for Transcript {
     /// rustls adds whole messages, several at once after a `HelloRetryRequest`, and for PSK binders a
     /// `ClientHello` that is cut before them.
     fn update(&mut self, data: &[u8]) {
-        self.context.update(&rewrite_messages(&self.exchange, data));
+        for (kind, message) in messages(data) {
+            match self.exchange.rewritten(kind, message) {
+                Some(rewritten) => self.context.update(&rewritten),
+                None => self.context.update(message),
+            }
+        }
     }
 }
 
 /// The messages in `data`, each as it is on the wire; the last one may be cut. They may hold a token.
 pub(super) fn rewrite_messages(exchange: &Exchange, data: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(Vec::with_capacity(data.len() + exchange.growth()));
+    for (kind, message) in messages(data) {
+        let rewritten = exchange.rewritten(kind, message);
+        out.extend_from_slice(rewritten.as_deref().unwrap_or(message));
+    }
+    out
+}
+
+/// The handshake messages in `data`, with their types.
+fn messages(data: &[u8]) -> impl Iterator<Item = (HandshakeType, &[u8])> {
     let mut rest = data;
-    while let Some(&kind) = rest.first() {
+    std::iter::from_fn(move || {
+        let &kind = rest.first()?;
         let len = HandshakeMessage::announced_length(rest)
             .unwrap_or(rest.len())
             .min(rest.len());
-        let (message, next) = rest.split_at_checked(len).unwrap_or((rest, &[]));
-        exchange.rewrite(HandshakeType::from_wire(kind), message, &mut out);
+        let (message, next) = rest.split_at_checked(len)?;
         rest = next;
-    }
-    out
+        Some((HandshakeType::from_wire(kind), message))
+    })
 }
