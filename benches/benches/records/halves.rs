@@ -17,8 +17,8 @@ use crate::{LEN, TAG, UNLIMITED};
 const SIZES: [usize; 3] = [1400, 4096, LEN];
 /// The fields of a Stream frame, sealed after its data.
 const FIELDS: [u8; 15] = [2; 15];
-const SUITES: [Suite; 3] = [Suite::Aes128Gcm, Suite::Aes256Gcm, Suite::ChaCha20Poly1305];
-const BACKENDS: [Backend; 2] = [Backend::AwsLc, Backend::RustCrypto];
+pub(crate) const SUITES: [Suite; 3] = [Suite::Aes128Gcm, Suite::Aes256Gcm, Suite::ChaCha20Poly1305];
+pub(crate) const BACKENDS: [Backend; 2] = [Backend::AwsLc, Backend::RustCrypto];
 
 fn algorithm(suite: Suite) -> &'static aead::Algorithm {
     match suite {
@@ -29,7 +29,7 @@ fn algorithm(suite: Suite) -> &'static aead::Algorithm {
 }
 
 /// A sealer and an opener with the same keys.
-fn halves(suite: Suite, backend: Backend) -> (RecordSealer, RecordOpener) {
+pub(crate) fn halves(suite: Suite, backend: Backend) -> (RecordSealer, RecordOpener) {
     let secret = vec![3; suite.hash().output_len()];
     let keys = || {
         let keys = DirectionKeys::from_traffic_secret(suite, backend, &secret).unwrap();

@@ -1,4 +1,4 @@
-//! Sealing and opening of records, beside the bare AEAD calls.
+//! Sealing and opening of records, beside the bare AEAD calls, and updates of their keys.
 #![allow(
     missing_docs,
     reason = "criterion's macro makes an undocumented function"
@@ -9,6 +9,7 @@
 )]
 
 mod halves;
+mod key_update;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -102,5 +103,11 @@ fn seal_and_open(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, seal_and_open, halves::seal, halves::open);
+criterion_group!(
+    benches,
+    seal_and_open,
+    halves::seal,
+    halves::open,
+    key_update::key_update
+);
 criterion_main!(benches);
