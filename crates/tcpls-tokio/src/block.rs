@@ -19,9 +19,10 @@ pub(crate) const BLOCK: usize = 16 * RECORD_DATA;
 /// How many free blocks the process keeps: 4 MiB.
 const KEPT: usize = 16;
 
-/// How many write buffers the process keeps, and up to which size each: 4 MiB.
-const BUFFERS_KEPT: usize = 8;
-const BUFFER: usize = 512 * 1024;
+/// How many write buffers the process keeps, and up to which size each: 4 MiB. A batch of full records fits,
+/// and no buffer has to grow once it had one.
+const BUFFERS_KEPT: usize = 6;
+const BUFFER: usize = 640 * 1024;
 
 static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 static FREE_BUFFERS: Mutex<Vec<WriteBuffer>> = Mutex::new(Vec::new());

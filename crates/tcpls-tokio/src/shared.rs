@@ -27,7 +27,7 @@ use tcpls_core::{
 use tokio::sync::broadcast;
 
 use self::leaving::Leaving;
-pub(crate) use self::observing::poll_transmit;
+pub(crate) use self::observing::{Portion, poll_transmit};
 use self::slot::Reading;
 pub(crate) use self::slot::{Departure, Slot, Socket};
 use self::waiting::Wakeups;

@@ -14,10 +14,7 @@ use super::fate::{self, Fate};
 use crate::block;
 use crate::io::{WriteIo, is_reset};
 use crate::registry::Registration;
-use crate::shared::{self, Shared};
-
-/// Batches that a caller other than the writer's own task sends before it leaves the rest to it.
-const BORROWED_BATCHES: usize = 2;
+use crate::shared::{self, Portion, Shared};
 
 /// How long a connection that is over may take to send what it was given before: a peer that does
 /// not read must not keep it for ever.
@@ -78,7 +75,7 @@ impl Writer {
                 }
             }
             match self.half.try_lock() {
-                Ok(mut half) => half.poll_drive(&shared, cx, usize::MAX),
+                Ok(mut half) => half.poll_drive(&shared, cx, Turn::OWN),
                 Err(TryLockError::WouldBlock) => {
                     // Somebody else is sending: look again right after them.
                     cx.waker().wake_by_ref();
@@ -95,8 +92,8 @@ impl Writer {
         drop((self, registration));
     }
 
-    /// Sends what the session has right now, on behalf of the writer's task `task`; what the
-    /// socket does not take is left to that task.
+    /// Sends the full records that the session has right now, on behalf of the writer's task `task`; what
+    /// fills none, and what the socket does not take, is left to that task.
     pub(crate) fn kick(&self, shared: &Shared, task: Waker) {
         let Ok(mut half) = self.half.try_lock() else {
             task.wake();
@@ -104,7 +101,7 @@ impl Writer {
         };
         let mut cx = Context::from_waker(&task);
         let is_news = !matches!(half.stage, Stage::Ended(_));
-        let driven = half.poll_drive(shared, &mut cx, BORROWED_BATCHES);
+        let driven = half.poll_drive(shared, &mut cx, Turn::BORROWED);
         let connection = half.connection;
         drop(half);
         if let Poll::Ready(end) = driven {
@@ -118,6 +115,26 @@ impl Writer {
             task.wake();
         }
     }
+}
+
+/// What whoever drives a writer sends in one go.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    batches: usize,
+    portion: Portion,
+}
+
+impl Turn {
+    /// The writer's own task.
+    const OWN: Self = Self {
+        batches: usize::MAX,
+        portion: Portion::Everything,
+    };
+    /// A task that came with data, which is to get back to its own work.
+    const BORROWED: Self = Self {
+        batches: 2,
+        portion: Portion::FullRecords,
+    };
 }
 
 struct WriteHalf {
@@ -142,13 +159,12 @@ enum Stage {
 impl WriteHalf {
     /// Writes, seals and takes records in turn until there is nothing to do.
     ///
-    /// Ready when this direction has ended. After `batches` batches it wakes the task instead of
-    /// going on, so that a task that only borrows the writer gets back to its own work.
+    /// Ready when this direction has ended. When its turn is over it wakes the task instead of going on.
     fn poll_drive(
         &mut self,
         shared: &Shared,
         cx: &mut Context<'_>,
-        mut batches: usize,
+        mut turn: Turn,
     ) -> Poll<Result<(), ConnectionFailure>> {
         loop {
             if let Stage::Ended(end) = &self.stage {
@@ -163,13 +179,17 @@ impl WriteHalf {
                 self.end(end.map_err(|error| failure(&error)));
                 continue;
             }
-            if batches == 0 {
+            if turn.batches == 0 {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            batches -= 1;
-            match self.next_batch(shared) {
+            turn.batches -= 1;
+            match self.next_batch(shared, turn.portion) {
                 Ok(Batch::Sealed) => {}
+                Ok(Batch::Partial) => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Ok(Batch::Nothing) => {
                     // Bursts end here; what they needed is not kept for the quiet time after them.
                     block::give_buffer(std::mem::take(&mut self.sealed));
@@ -188,10 +208,15 @@ impl WriteHalf {
     }
 
     /// Takes the next records of the session and seals them.
-    fn next_batch(&mut self, shared: &Shared) -> Result<Batch, Unsealed> {
-        let next = shared::poll_transmit(shared, self.connection, &mut self.transmit);
-        if self.transmit.is_empty() && next == TransmitState::Idle {
-            return Ok(Batch::Nothing);
+    fn next_batch(&mut self, shared: &Shared, portion: Portion) -> Result<Batch, Unsealed> {
+        let next = shared::poll_transmit(shared, self.connection, portion, &mut self.transmit);
+        if self.transmit.is_empty() {
+            match (next, portion) {
+                (TransmitState::Idle, _) => return Ok(Batch::Nothing),
+                (TransmitState::More, Portion::FullRecords) => return Ok(Batch::Partial),
+                (TransmitState::More, Portion::Everything)
+                | (TransmitState::ShutdownWrite | TransmitState::Close, _) => {}
+            }
         }
         if self.sealed.capacity() == 0 {
             self.sealed = block::take_buffer();
@@ -257,6 +282,8 @@ enum Unsealed {
 /// What became of one look at the session.
 enum Batch {
     Sealed,
+    /// What there is fills no record.
+    Partial,
     Nothing,
 }
 

@@ -4,11 +4,23 @@
 
 use std::time::Instant;
 
+use tcpls_core::wire::frame::MAX_PLAINTEXT;
 use tcpls_core::{ConnectionHandle, PathInfo, Transmit, TransmitState};
 
 use super::pacing::wants_pacing;
 use super::{Shared, State};
+use crate::block::RECORD_DATA;
 use crate::tcp::Tcp;
+
+/// How much of what waits is to go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Portion {
+    /// All that a batch takes.
+    Everything,
+    /// Of that, as many records as the data of streams fills: what the application says next fills the
+    /// one after them.
+    FullRecords,
+}
 
 /// Takes the next batch of records for `connection`, after TCP was asked how it does if what is known
 /// of it is old. After [`TransmitState::Idle`], whoever gives the connection something to send drives
@@ -16,11 +28,12 @@ use crate::tcp::Tcp;
 pub(crate) fn poll_transmit(
     shared: &Shared,
     connection: ConnectionHandle,
+    portion: Portion,
     transmit: &mut Transmit,
 ) -> TransmitState {
     let first = shared.update(|state, now| match unobserved(state, connection, now) {
         Some(tcp) => Err(tcp),
-        None => Ok(next(state, connection, transmit, now)),
+        None => Ok(next(state, connection, portion, transmit, now)),
     });
     let tcp = match first {
         Ok(next) => return next,
@@ -31,7 +44,7 @@ pub(crate) fn poll_transmit(
         if let Some(info) = info {
             state.core.handle_path_info(connection, info, now);
         }
-        let next = next(state, connection, transmit, now);
+        let next = next(state, connection, portion, transmit, now);
         let pacing = wants_pacing(state, connection);
         (next, new_unsent_limit(state, connection), pacing)
     });
@@ -54,11 +67,22 @@ pub(super) fn observe(shared: &Shared, connection: ConnectionHandle, tcp: &Tcp) 
 fn next(
     state: &mut State,
     connection: ConnectionHandle,
+    portion: Portion,
     transmit: &mut Transmit,
     now: Instant,
 ) -> TransmitState {
     let batch = state.core.transmit_batch(connection);
-    state.core.poll_transmit(connection, batch, now, transmit)
+    let limit = match portion {
+        Portion::Everything => batch,
+        Portion::FullRecords => batch.min(full_records(state.core.backlog())),
+    };
+    state.core.poll_transmit(connection, limit, now, transmit)
+}
+
+/// The plaintext of the records that so many bytes of streams fill.
+fn full_records(backlog: u64) -> usize {
+    let backlog = usize::try_from(backlog).unwrap_or(usize::MAX);
+    (backlog / RECORD_DATA).saturating_mul(MAX_PLAINTEXT)
 }
 
 /// The connection, where TCP is to be asked about it before anything is sent on it.

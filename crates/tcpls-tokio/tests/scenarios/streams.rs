@@ -263,3 +263,31 @@ async fn a_slow_reader_gets_every_byte() {
     assert!(got == expected);
     writer.await.unwrap();
 }
+
+/// What a write leaves of a record is filled up by the next one, whether it is copied or not, and goes out
+/// by itself when nothing follows.
+#[tokio::test]
+async fn many_writes_go_out_in_full_records() {
+    const WRITES: usize = 20;
+    for copied in [false, true] {
+        let (client, server) = pair().await;
+        let (mut send, _recv) = client.open_bi().await.unwrap();
+        let (_far_send, mut far_recv) = server.accept_bi().await.unwrap();
+        let chunk = Bytes::from(pattern(1, 65_536));
+        let path = client.paths().remove(0);
+        let before = path.stats().records_sent;
+        for _ in 0..WRITES {
+            if copied {
+                send.write_all(&chunk).await.unwrap();
+            } else {
+                send.write_chunk(chunk.clone()).await.unwrap();
+            }
+        }
+        let mut received = vec![0; WRITES * chunk.len()];
+        far_recv.read_exact(&mut received).await.unwrap();
+        assert!(received.chunks(chunk.len()).all(|part| part == chunk));
+        let full = u64::try_from(received.len()).unwrap().div_ceil(16_384 - 15);
+        let records = path.stats().records_sent - before;
+        assert!(records <= full + 5, "{records} records instead of {full}");
+    }
+}
