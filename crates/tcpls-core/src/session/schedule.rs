@@ -312,7 +312,7 @@ fn sent_within(info: PathInfo, time: u64) -> u64 {
 
 /// The longest turn of a stream, in microseconds of what the connection sends, and in bytes.
 const TURN_MICROS: u64 = 500;
-const LONGEST_TURN: u64 = 64 * 1024;
+const LONGEST_TURN: u64 = 256 * 1024;
 
 /// Plaintext enough for one large write, little enough to stay in the cache.
 const LARGE_BATCH: usize = 16 * MAX_PLAINTEXT;

@@ -8,7 +8,7 @@ use crate::{number::offset, wire::StreamId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sharing {
     /// It takes turns with them: of one record each, or where the connection is fast, of as many as it
-    /// sends in half a millisecond, up to 64 KiB. A stream that had no turn while all others had one goes
+    /// sends in half a millisecond, up to 256 KiB. A stream that had no turn while all others had one goes
     /// ahead of them. The default.
     #[default]
     InTurns,

@@ -39,6 +39,8 @@ pub(crate) struct Sending {
     /// Streams that were finished here and that the peer does not have all of.
     finishing: usize,
     ready: Lanes,
+    /// How many bytes streams sent at most in a turn, lately.
+    turn: u64,
     /// Bytes of these that were never sent.
     unsent: usize,
     /// Bytes of room that writers were told of and have not used.
@@ -68,6 +70,7 @@ impl Sending {
             waiting: 0,
             finishing: 0,
             ready: Lanes::default(),
+            turn: 0,
             unsent: 0,
             promised: 0,
             blocked: VecDeque::new(),
@@ -227,6 +230,7 @@ impl Sending {
         room: usize,
         turn: u64,
     ) -> Option<Outgoing> {
+        self.turn = turn;
         while let Some(id) = self.ready.queue(lane)?.next() {
             let half = streams.get_mut(&id).map(|stream| &mut stream.send);
             let credit = self.credit();

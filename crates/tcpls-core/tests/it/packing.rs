@@ -178,21 +178,48 @@ fn bulk_streams_take_turns() {
     assert_eq!(order, [0, 1, 2].repeat(10));
 }
 
+/// TCP tells that it sends a MiB in each round trip, of so many milliseconds.
+fn on_path(client: &mut Solo, round_trip: u64) {
+    let info = PathInfo {
+        congestion_window: 1 << 20,
+        round_trip: Duration::from_millis(round_trip),
+        ..PathInfo::default()
+    };
+    let now = client.clock.now();
+    client.session.handle_path_info(client.first, info, now);
+}
+
+/// What is more than a little, on a stream that was idle, waits for the turn of one other stream at most, and
+/// not for one of each.
+#[test]
+fn a_message_on_an_idle_stream_waits_for_one_turn() {
+    for (round_trip, turn) in [(1, 16), (100, 1)] {
+        let (mut client, ids) = client_with_streams(11);
+        on_path(&mut client, round_trip);
+        for id in &ids[..10] {
+            client.session.send(*id).write(&vec![0; 48 * FULL]).unwrap();
+        }
+        let mut batch = Transmit::new();
+        let now = client.clock.now();
+        let _ = client
+            .session
+            .poll_transmit(client.first, 200 * FULL, now, &mut batch);
+        client.session.send(ids[10]).write(&[0; 8192]).unwrap();
+        let order = lengths(&all_frames(&client.transmit()));
+        let place = order.iter().position(|(stream, _)| *stream == 10);
+        assert!(place.unwrap() < turn, "{place:?}");
+    }
+}
+
 /// Where the connection is fast, a turn is of several records, so that who reads a stream is not woken for
 /// each; where it is slow, of one.
 #[test]
 fn turns_are_longer_on_a_fast_connection() {
-    for (round_trip, records) in [(1, 4), (100, 1)] {
+    for (round_trip, records) in [(1, 16), (8, 4), (100, 1)] {
         let (mut client, ids) = client_with_streams(3);
-        let info = PathInfo {
-            congestion_window: 1 << 20,
-            round_trip: Duration::from_millis(round_trip),
-            ..PathInfo::default()
-        };
-        let now = client.clock.now();
-        client.session.handle_path_info(client.first, info, now);
+        on_path(&mut client, round_trip);
         for id in &ids {
-            client.session.send(*id).write(&vec![0; 8 * FULL]).unwrap();
+            client.session.send(*id).write(&vec![0; 32 * FULL]).unwrap();
         }
         let frames = lengths(&all_frames(&client.transmit()));
         let turns: Vec<_> = frames
@@ -200,7 +227,7 @@ fn turns_are_longer_on_a_fast_connection() {
             .map(|turn| (turn[0].0, turn.len()))
             .collect();
         let expected = [(0, records), (1, records), (2, records)];
-        assert_eq!(turns, expected.repeat(8 / records));
+        assert_eq!(turns, expected.repeat(32 / records));
     }
 }
 

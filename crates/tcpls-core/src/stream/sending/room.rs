@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{News, QueuePlace, Room, SendHalf, Sending, Stream, StreamId};
+use super::{MAX_PIECE, News, QueuePlace, Room, SendHalf, Sending, Stream, StreamId, length};
 use crate::{Event, WriteError, event::EventQueue};
 
-/// What is promised to a writer at a time, in bytes, where the limit is long enough: each time costs as much
-/// as a record.
-const SHARE: usize = 64 * 1024;
+/// How much room of a stream is enough to tell its writer at once, in bytes: half of what is taken ahead of the
+/// peer.
+const ENOUGH: usize = 32 * 1024;
 
 /// How many shares a limit has at least.
 const SHARES: usize = 32;
@@ -38,15 +38,20 @@ impl Sending {
         free.min(for_all.max(half.promised))
     }
 
-    /// Bytes of the session's room that nobody was told of. Of half of it that is free, it does not matter: who
-    /// was told may not have wanted it any more.
+    /// Bytes of the session's room that nobody was told of. Who was told may not want it any more: that is not
+    /// to matter while half of it is free, or when nothing would ever tell the others.
     fn not_promised(&self) -> usize {
         let free = self.session_limit.saturating_sub(self.held);
-        if self.held <= self.session_limit / 2 {
+        if self.held <= self.session_limit / 2 || self.is_quiet() {
             free
         } else {
             free.saturating_sub(self.promised)
         }
+    }
+
+    /// Whether no acknowledgment is to come: nothing is on its way or can go.
+    fn is_quiet(&self) -> bool {
+        self.held == self.unsent && self.ready.is_empty()
     }
 
     /// How many bytes may be written; when none, the writer waits.
@@ -96,8 +101,7 @@ impl Sending {
     }
 
     /// Some of what this half holds is acknowledged, or the peer lets it send more: its writer is told when
-    /// there is half a share of room (half of what is taken ahead of the peer), or any and no acknowledgment
-    /// will make it more.
+    /// there is enough room, or any and no acknowledgment will make it more.
     pub(super) fn wake_writer(
         &mut self,
         id: StreamId,
@@ -109,7 +113,7 @@ impl Sending {
         }
         let room = self.room_of_stream(half);
         let is_last = half.place != QueuePlace::Queued && half.buffer.base() == half.buffer.sent();
-        if room >= share(self.stream_limit).div_ceil(2) || room > 0 && is_last {
+        if room >= self.share(self.stream_limit).min(ENOUGH) || room > 0 && is_last {
             self.stop_waiting_for_room(half);
             events.push(Event::Writable(id));
         }
@@ -123,9 +127,8 @@ impl Sending {
         streams: &mut BTreeMap<StreamId, Box<Stream>>,
         events: &mut EventQueue,
     ) {
-        let share = share(self.session_limit);
-        let is_last = self.ready.is_empty() && self.held == self.unsent;
-        let is_last = is_last && self.held < self.session_limit;
+        let share = self.share(self.session_limit);
+        let is_last = self.is_quiet() && self.held < self.session_limit;
         let mut room = self.not_promised();
         while !self.blocked.is_empty() && (room >= share || is_last) {
             let Some(id) = self.blocked.pop_front() else {
@@ -145,6 +148,12 @@ impl Sending {
         }
     }
 
+    /// What a writer is told of at a time: what its stream sends in a turn, as each time costs as much as a
+    /// record.
+    fn share(&self, limit: usize) -> usize {
+        length(self.turn).max(MAX_PIECE).min(limit / SHARES).max(1)
+    }
+
     /// Nobody waits for room to write any more; returns whether somebody did.
     pub(crate) fn stop_waiting_for_room(&mut self, half: &mut SendHalf) -> News {
         let waited = std::mem::take(&mut half.waiting.room) != Room::Enough;
@@ -153,9 +162,4 @@ impl Sending {
         }
         News::when(waited)
     }
-}
-
-/// What a writer is told of at a time.
-fn share(limit: usize) -> usize {
-    SHARE.min(limit / SHARES).max(1)
 }
