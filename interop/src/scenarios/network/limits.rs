@@ -22,6 +22,9 @@ pub(super) const ESTABLISHMENT_FALLBACK: Limit = Limit::at_most(450.0, Rigour::E
 /// Longest stall after an RST, in ms.
 pub(super) const RESET_STALL: Limit = Limit::at_most(60.0, Rigour::Enforced);
 
+/// The same with transfers in both directions at once, where it is about 60.
+pub(super) const RESET_STALL_BOTH: Limit = Limit::at_most(60.0, Rigour::Watched);
+
 /// Longest stall after a path turns into a hole while another is joined, in ms.
 pub(super) const HOLE_STALL: Limit = Limit::at_most(200.0, Rigour::Enforced);
 
@@ -40,6 +43,9 @@ pub(super) const INTERFACE_JOIN: Limit = Limit::at_most(400.0, Rigour::Enforced)
 
 /// 60 MiB over one open path of several, as a multiple of the time over one that stays open.
 pub(super) const ROTATION: Limit = Limit::at_most(1.1, Rigour::Enforced);
+
+/// The same with as much in the other direction at once.
+pub(super) const ROTATION_BOTH: Limit = Limit::at_most(1.1, Rigour::Watched);
 
 /// From the end of an outage of all paths to the next data, in s.
 pub(super) const OUTAGE: Limit = Limit::at_most(1.1, Rigour::Enforced);
