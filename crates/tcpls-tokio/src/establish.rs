@@ -116,7 +116,7 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
     connection.attach(&shared, &registration)?;
     let (joiner, supply) = match side {
         Side::Client(config) => {
-            let joiner = Joiner::new(&config, &established, &registration).map(Arc::new);
+            let joiner = Joiner::new(&config, &mut established, &registration).map(Arc::new);
             if let Some(joiner) = &joiner
                 && config.transport.follow_paths != FollowPaths::Off
             {

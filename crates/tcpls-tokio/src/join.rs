@@ -2,6 +2,7 @@
 
 mod claim;
 mod client;
+mod look;
 mod server;
 
 use std::time::Duration;

@@ -1,19 +1,19 @@
 //! The client's side of a join.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::BytesMut;
 use tcpls_core::crypto::{Established, SessionKeys};
 use tcpls_core::wire::hello::join::{
-    AnswerReader, AnswerStage, CHANGE_CIPHER_SPEC, JoinFailure, JoinOffer, JoinShape, JoinTemplate,
-    size,
+    AnswerReader, AnswerStage, CHANGE_CIPHER_SPEC, JoinFailure, JoinOffer, JoinShape, size,
 };
 use tcpls_core::{ConnectionFailure, ConnectionHandle, ConnectionStart};
 use tokio::io::AsyncWriteExt;
 
 use super::JOIN_TIMEOUT;
 use super::claim::{Claim, TokenState};
+use super::look::Look;
 use crate::config::{ClientConfig, Random};
 use crate::connection::Answer;
 use crate::error::{PathError, SessionError};
@@ -27,27 +27,23 @@ use crate::shared::{Shared, State, Wait};
 pub(crate) struct Joiner {
     pub(crate) config: Arc<ClientConfig>,
     keys: SessionKeys,
-    template: Mutex<JoinTemplate>,
+    look: Look,
     registration: Weak<Registration>,
 }
 
 impl Joiner {
-    /// `None` when the session's hello is no template for others.
+    /// Takes the hello of the session; `None` when that is not known.
     pub(crate) fn new(
         config: &Arc<ClientConfig>,
-        established: &Established,
+        established: &mut Established,
         registration: &Arc<Registration>,
     ) -> Option<Self> {
-        let hello = established.client_hello.as_deref()?;
+        let hello = established.client_hello.take()?;
         let facts = established.info.session_facts();
-        let template = JoinTemplate::new(hello, config.transport.codec, facts);
-        let template = template
-            .inspect_err(|error| tracing::warn!(%error, "no connection can join this session"))
-            .ok()?;
         Some(Self {
             config: Arc::clone(config),
             keys: established.keys.clone(),
-            template: Mutex::new(template),
+            look: Look::new(hello, config.transport.codec, facts),
             registration: Arc::downgrade(registration),
         })
     }
@@ -101,12 +97,8 @@ impl Joiner {
     /// that the server hands out (reading A-20).
     pub(crate) fn on_ticket(&self, message: &[u8]) {
         if let Some(length) = ticket_length(message) {
-            self.template().set_ticket_length(length);
+            self.look.set_ticket_length(length);
         }
-    }
-
-    fn template(&self) -> MutexGuard<'_, JoinTemplate> {
-        self.template.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The hello of this shape with this token.
@@ -118,10 +110,10 @@ impl Joiner {
     ) -> Result<(JoinOffer, Vec<u8>), PathError> {
         let token = claim.token.as_ref().ok_or(PathError::NoToken)?;
         let mut hello = Vec::new();
-        let offer = random.with(|random| {
-            self.template()
-                .hello(shape, token.as_token_ref(), random, &mut hello)
+        let offer = self.look.with(|template| {
+            random.with(|random| template.hello(shape, token.as_token_ref(), random, &mut hello))
         });
+        let offer = offer.ok_or(PathError::NotClient)?;
         Ok((offer.ok_or(PathError::NoRandomness)?, hello))
     }
 
@@ -135,7 +127,7 @@ impl Joiner {
     ) -> Result<Joining, PathError> {
         let over = || PathError::SessionLost(end_of(shared));
         let registration = self.registration.upgrade().ok_or_else(over)?;
-        let suite = self.template().suite();
+        let suite = self.look.suite();
         let first = self
             .config
             .random
