@@ -101,8 +101,12 @@ impl Acceptor {
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        self.hello_over(Transport::new(io)).await
+    }
+
+    pub(crate) async fn hello_over(&self, transport: Transport) -> Result<Hello, ConnectError> {
         let limit = self.config.transport.handshake_timeout;
-        handshake::within(limit, self.read_hello(Transport::new(io))).await
+        handshake::within(limit, self.read_hello(transport)).await
     }
 
     /// Waits until every session that was started here is over and its connections are closed.
@@ -125,7 +129,10 @@ impl Acceptor {
                 transport,
                 received,
             }),
-            Flight::Join(hello) => Err(self.join(hello, transport, received, total).await),
+            // Few clients join at first: those who do not need no room for what comes of it.
+            Flight::Join(hello) => {
+                Err(Box::pin(self.join(hello, transport, received, total)).await)
+            }
         }
     }
 
@@ -147,7 +154,7 @@ impl Acceptor {
                 Err(error) => {
                     let mut alert = Vec::new();
                     reader.write(&mut alert);
-                    refuse(transport, &alert).await;
+                    Box::pin(refuse(transport, &alert)).await;
                     return Err(error.into());
                 }
             }

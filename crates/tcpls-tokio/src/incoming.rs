@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
@@ -15,6 +14,7 @@ use tokio::task::AbortHandle;
 use crate::acceptor::{Acceptor, Hello};
 use crate::connector::Connected;
 use crate::error::ConnectError;
+use crate::io::{Addresses, Transport};
 use crate::pending::Pending;
 use crate::session::Session;
 
@@ -84,7 +84,11 @@ async fn listen(listener: Arc<TcpListener>, door: Door) {
         match listener.accept().await {
             Ok((tcp, remote)) => {
                 let local = tcp.local_addr().ok();
-                door.admit(tcp, remote, local);
+                let addresses = Addresses {
+                    local,
+                    remote: Some(remote),
+                };
+                door.admit(Transport::of_tcp(tcp, addresses), remote, local);
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -115,13 +119,10 @@ impl Door {
     }
 
     /// Begins to read what a client wants.
-    fn admit<IO>(&self, io: IO, remote: SocketAddr, local: Option<SocketAddr>)
-    where
-        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
+    fn admit(&self, transport: Transport, remote: SocketAddr, local: Option<SocketAddr>) {
         let (acceptor, waiting) = (self.acceptor.clone(), self.waiting.clone());
         self.hellos.spawn(async move {
-            let hello = acceptor.hello(io).await;
+            let hello = acceptor.hello_over(transport).await;
             pass_on(hello, remote, local, &waiting);
         });
     }
@@ -275,7 +276,7 @@ mod tests {
         let mut drips = Vec::new();
         for count in 0..DRIPPING {
             let (near, far) = tokio::io::duplex(64);
-            door.admit(far, REMOTE, None);
+            door.admit(Transport::new(far), REMOTE, None);
             dripping.fetch_add(1, Ordering::Relaxed);
             drips.push(tokio::spawn(drip(near, Arc::clone(&dripping))));
             if count % 100 == 0 {
@@ -285,7 +286,7 @@ mod tests {
         sleep(Duration::from_millis(200)).await;
         assert_eq!(dripping.load(Ordering::Relaxed), HELLOS);
         let (near, far) = tokio::io::duplex(1 << 16);
-        door.admit(far, REMOTE, None);
+        door.admit(Transport::new(far), REMOTE, None);
         let accept = async { waiting.recv().await.unwrap().await };
         let connect = connector.connect(NAME.try_into().unwrap(), near);
         let (near, far) = tokio::join!(connect, accept);

@@ -113,6 +113,11 @@ impl Transport {
             local: stream.local_addr().ok(),
             remote: stream.peer_addr().ok(),
         };
+        Self::of_tcp(stream, addresses)
+    }
+
+    /// A TCP connection between these addresses.
+    pub(crate) fn of_tcp(stream: TcpStream, addresses: Addresses) -> Self {
         let (tcp, read, write) = Tcp::new(stream);
         Self {
             read: Box::new(read),

@@ -1,8 +1,10 @@
 //! TCP connections to all addresses of a server, raced (RFC 8305).
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -21,6 +23,8 @@ const STAGGER: Duration = Duration::from_millis(250);
 pub(crate) struct Race {
     waiting: VecDeque<Attempt>,
     running: JoinSet<Result<Connection, DialError>>,
+    /// The last attempt, when no other is going on: it races nobody and needs no task.
+    alone: Option<Alone>,
     /// When the next attempt begins, at the latest.
     next_start: Instant,
     failure: Option<DialError>,
@@ -28,6 +32,9 @@ pub(crate) struct Race {
 
 /// A TCP connection, and how it was opened.
 pub(crate) type Connection = (TcpStream, PathOptions);
+
+/// An attempt of which nobody else knows.
+struct Alone(Pin<Box<dyn Future<Output = Result<Connection, DialError>> + Send>>);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Attempt {
@@ -46,6 +53,7 @@ impl Race {
         Self {
             waiting: attempts(remotes, locals, congestion_control),
             running: JoinSet::new(),
+            alone: None,
             next_start: Instant::now(),
             failure: None,
         }
@@ -58,8 +66,20 @@ impl Race {
     /// Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Connection, DialError> {
         loop {
-            if self.running.is_empty() && !self.start() {
-                return Err(self.failure.take().unwrap_or_else(nowhere));
+            if self.running.is_empty() {
+                if let Some(alone) = &mut self.alone {
+                    let end = alone.0.as_mut().await;
+                    self.alone = None;
+                    return end;
+                }
+                match self.waiting.pop_front() {
+                    None => return Err(self.failure.take().unwrap_or_else(nowhere)),
+                    Some(last) if self.waiting.is_empty() => {
+                        self.alone = Some(Alone(Box::pin(last.run())));
+                        continue;
+                    }
+                    Some(next) => self.begin(next),
+                }
             }
             tokio::select! {
                 Some(end) = self.running.join_next() => match end {
@@ -85,13 +105,29 @@ impl Race {
 
     /// Begins the next attempt; `false` when there is none.
     fn start(&mut self) -> bool {
-        let Some(Attempt { remote, options }) = self.waiting.pop_front() else {
-            return false;
-        };
-        self.running
-            .spawn(async move { Ok((options.dial_to(remote).await?, options)) });
+        let next = self.waiting.pop_front();
+        let begins = next.is_some();
+        if let Some(next) = next {
+            self.begin(next);
+        }
+        begins
+    }
+
+    fn begin(&mut self, attempt: Attempt) {
+        self.running.spawn(attempt.run());
         self.next_start = Instant::now() + STAGGER;
-        true
+    }
+}
+
+impl Attempt {
+    async fn run(self) -> Result<Connection, DialError> {
+        Ok((self.options.dial_to(self.remote).await?, self.options))
+    }
+}
+
+impl fmt::Debug for Alone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Alone(..)")
     }
 }
 
@@ -164,6 +200,9 @@ fn nowhere() -> DialError {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
     use tokio::net::TcpListener;
 
     use super::*;
@@ -233,5 +272,23 @@ mod tests {
             panic!("the refusal");
         };
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    /// An attempt that nobody waits for any more goes on when somebody does again, also the only one.
+    #[tokio::test]
+    async fn waiting_can_be_given_up_and_taken_up_again() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        for others in [0, 1] {
+            let remotes = [vec![address], addresses(&["127.0.0.2:9"]).repeat(others)].concat();
+            let mut race = Race::new(&remotes, &[], None);
+            {
+                let mut given_up = pin!(race.next());
+                let mut cx = Context::from_waker(Waker::noop());
+                assert!(given_up.as_mut().poll(&mut cx).is_pending());
+            }
+            let (tcp, _) = race.next().await.unwrap();
+            assert_eq!(tcp.peer_addr().unwrap(), address);
+        }
     }
 }

@@ -165,8 +165,9 @@ impl Reader {
     }
 
     async fn discard(&mut self) {
-        let mut space = vec![0; PROBE];
-        while self.io.read(&mut space).await.is_ok_and(|count| count > 0) {}
+        let read = |cx: &mut Context<'_>| poll_some(&mut self.io, cx, |_| {});
+        let mut read = poll_fn(read);
+        while (&mut read).await.is_ok_and(|count| count > 0) {}
     }
 
     /// Opens every whole record in the buffer and hands them over under one lock.
@@ -244,9 +245,18 @@ fn poll_probe(
     buffer: &mut BytesMut,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
+    poll_some(io, cx, |read| buffer.extend_from_slice(read))
+}
+
+/// Reads once, and shows what came to `look`.
+fn poll_some(
+    io: &mut ReadIo,
+    cx: &mut Context<'_>,
+    look: impl FnOnce(&[u8]),
+) -> Poll<io::Result<usize>> {
     let mut space = [const { MaybeUninit::uninit() }; PROBE];
     let mut read = ReadBuf::uninit(&mut space);
     ready!(Pin::new(io).poll_read(cx, &mut read))?;
-    buffer.extend_from_slice(read.filled());
+    look(read.filled());
     Poll::Ready(Ok(read.filled().len()))
 }

@@ -89,7 +89,9 @@ fn full_records(backlog: u64) -> usize {
 fn unobserved(state: &State, connection: ConnectionHandle, now: Instant) -> Option<Tcp> {
     let slot = state.connections.get(&connection)?;
     let tcp = slot.tcp.as_ref().filter(|tcp| tcp.is_observable())?;
-    let wanted = state.core.wants_path_info(connection, now);
+    // Of the end of a session, no connection could carry less or more.
+    let last_words = state.core.is_closing() && state.core.backlog() == 0;
+    let wanted = !last_words && state.core.wants_path_info(connection, now);
     wanted.then(|| tcp.clone())
 }
 
