@@ -18,11 +18,14 @@ use crate::{
 /// nothing is left but their identifiers, which must not come back.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
-    /// In boxes, because a map makes room for several at a time and most sessions have one.
-    all: BTreeMap<ConnectionHandle, Box<Connection>>,
-    by_id: BTreeMap<ConnectionId, ConnectionHandle>,
     /// Those that are not over, in the order they came.
     live: Vec<ConnectionHandle>,
+    /// The same connections, each at the place of its handle. There are few, and whatever happens asks for
+    /// some of them.
+    current: Vec<Connection>,
+    /// Those that are over.
+    past: BTreeMap<ConnectionHandle, Box<Connection>>,
+    by_id: BTreeMap<ConnectionId, ConnectionHandle>,
     /// Those that failed and may remember what they carried, in the order in which they did.
     failed: VecDeque<ConnectionHandle>,
     /// Those that are over and kept, in the order they ended.
@@ -56,18 +59,26 @@ impl Connections {
             return (handle, Uniqueness::Repeated);
         }
         self.by_id.insert(start.id, handle);
-        let connection = Box::new(Connection::new(start, role, config, now));
-        self.all.insert(handle, connection);
         self.live.push(handle);
+        // No room for several at a time: most sessions have one.
+        self.current.reserve_exact(1);
+        let connection = Connection::new(start, role, config, now);
+        self.current.push(connection);
         (handle, Uniqueness::Unique)
     }
 
     pub(crate) fn get(&self, handle: ConnectionHandle) -> Option<&Connection> {
-        self.all.get(&handle).map(Box::as_ref)
+        match self.place(handle) {
+            Some(place) => self.current.get(place),
+            None => self.past.get(&handle).map(Box::as_ref),
+        }
     }
 
     pub(crate) fn get_mut(&mut self, handle: ConnectionHandle) -> Option<&mut Connection> {
-        self.all.get_mut(&handle).map(Box::as_mut)
+        match self.place(handle) {
+            Some(place) => self.current.get_mut(place),
+            None => self.past.get_mut(&handle).map(Box::as_mut),
+        }
     }
 
     /// The connection with this identifier, also when it is over.
@@ -88,7 +99,7 @@ impl Connections {
             let Some(handle) = old.and_then(|at| self.ended.remove(at)) else {
                 return;
             };
-            if let Some(connection) = self.all.remove(&handle) {
+            if let Some(connection) = self.past.remove(&handle) {
                 self.by_id.remove(&connection.id);
                 self.forgotten.insert(connection.id);
             }
@@ -105,17 +116,13 @@ impl Connections {
 
     /// Those that are not over.
     pub(crate) fn iter_live(&self) -> impl Iterator<Item = (ConnectionHandle, &Connection)> + '_ {
-        self.live
-            .iter()
-            .filter_map(|handle| Some((*handle, self.get(*handle)?)))
+        self.live.iter().copied().zip(&self.current)
     }
 
     /// Calls `visit` for each connection that is not over.
     pub(crate) fn for_each_live(&mut self, mut visit: impl FnMut(&mut Connection)) {
-        for handle in &self.live {
-            if let Some(connection) = self.all.get_mut(handle) {
-                visit(connection);
-            }
+        for connection in &mut self.current {
+            visit(connection);
         }
     }
 
@@ -124,6 +131,11 @@ impl Connections {
         self.iter_live()
             .filter_map(|(_, connection)| connection.rank())
             .min()
+    }
+
+    /// Whether this rank, which a live connection has, is the best one.
+    pub(crate) fn is_best(&self, rank: Rank) -> bool {
+        self.live.len() == 1 || self.best_rank() == Some(rank)
     }
 
     /// Connections that get through to the peer, as far as anybody knows.
@@ -135,9 +147,10 @@ impl Connections {
 
     /// The connection is over.
     pub(crate) fn bury(&mut self, handle: ConnectionHandle) {
-        let before = self.live.len();
-        self.live.retain(|live| *live != handle);
-        if self.live.len() < before {
+        if let Some(place) = self.place(handle) {
+            self.live.remove(place);
+            let connection = Box::new(self.current.remove(place));
+            self.past.insert(handle, connection);
             self.ended.push_back(handle);
         }
     }
@@ -151,17 +164,23 @@ impl Connections {
     /// one connection may have in flight.
     pub(crate) fn take_beyond_memory(&mut self) -> Option<ConnectionHandle> {
         let in_flight = |handle: &ConnectionHandle| {
-            let connection = self.all.get(handle);
+            let connection = self.get(*handle);
             connection.map_or(0, |connection| connection.sent.in_flight())
         };
         let remembered: usize = self.failed.iter().map(in_flight).sum();
         let beyond = remembered > MAX_IN_FLIGHT;
-        self.failed.retain(|handle| in_flight(handle) > 0);
+        let holding = |handle: &ConnectionHandle| in_flight(handle) > 0;
+        self.failed = self.failed.iter().copied().filter(holding).collect();
         beyond.then(|| self.failed.pop_front()).flatten()
     }
 
     /// How many connections there ever were.
     pub(crate) fn added(&self) -> u32 {
         self.added
+    }
+
+    /// Where a connection that is not over stands.
+    fn place(&self, handle: ConnectionHandle) -> Option<usize> {
+        self.live.iter().position(|live| *live == handle)
     }
 }

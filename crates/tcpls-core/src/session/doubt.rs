@@ -75,7 +75,7 @@ pub(super) fn is_any(session: &Session) -> bool {
 
 /// Whether it is the turn of what is in doubt, and not that of new data that this connection may carry.
 pub(super) fn is_turn(session: &Session, c: ConnectionHandle, rank: Rank) -> bool {
-    if session.doubtful.is_empty() || session.connections.best_rank() != Some(rank) {
+    if session.doubtful.is_empty() || !session.connections.is_best(rank) {
         return false;
     }
     let is_even = |connection: &Connection| connection.stats.records_sent.is_multiple_of(2);

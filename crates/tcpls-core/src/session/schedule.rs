@@ -53,7 +53,7 @@ pub(super) fn push_streams(
     while let Some(lane) = next_lane(session, c, rank) {
         let before = session.builder.remaining();
         push_new(session, c, lane, now)?;
-        if session.builder.remaining() == before || session.streams.lanes().count() < 2 {
+        if session.builder.remaining() == before || session.streams.lanes().nth(1).is_none() {
             break;
         }
     }
@@ -115,6 +115,11 @@ fn next_lane(session: &Session, c: ConnectionHandle, rank: Rank) -> Option<usize
 
 /// The same for the record `turn` of this connection: lanes have their turns by record.
 fn lane_at(session: &Session, c: ConnectionHandle, rank: Rank, turn: u64) -> Option<usize> {
+    let mut ready = session.streams.lanes();
+    let (lane, limit) = ready.next()?;
+    if ready.next().is_none() {
+        return may_take(session, c, rank, limit).then_some(lane);
+    }
     let mut first = None;
     let lanes = u64::try_from(session.streams.lanes().count()).ok()?;
     for (place, (lane, limit)) in session.streams.lanes().enumerate() {
@@ -152,7 +157,7 @@ pub(super) fn is_admitted(
 ) -> bool {
     match limit.and_then(|limit| Some((limit, best_of(session, limit)?))) {
         Some((limit, best)) => limit.contains(&c) && rank == best,
-        None => session.connections.best_rank() == Some(rank),
+        None => session.connections.is_best(rank),
     }
 }
 
@@ -168,7 +173,7 @@ fn decide(session: &Session, c: ConnectionHandle, limit: Option<&[ConnectionHand
     let Some(candidate) = session.connections.get(c) else {
         return false;
     };
-    let others: Vec<PathView> = session
+    let others = session
         .connections
         .iter_live()
         .filter(|(other, connection)| {
@@ -176,20 +181,46 @@ fn decide(session: &Session, c: ConnectionHandle, limit: Option<&[ConnectionHand
                 && connection.rank() == candidate.rank()
                 && limit.is_none_or(|limit| limit.contains(other))
         })
-        .map(|(_, connection)| view(connection))
-        .collect();
-    if others.is_empty() {
-        return true;
-    }
+        .map(|(_, connection)| view(connection));
     let config = &session.config;
-    let decision = config.scheduler.decide(&Offer {
-        candidate: view(candidate),
-        others: &others,
-        backlog: session.streams.backlog(),
-        send_buffer: offset(config.stream_send_buffer.min(config.session_send_buffer)),
+    let decision = with_views(others, |others| {
+        if others.is_empty() {
+            return Decision::Send;
+        }
+        config.scheduler.decide(&Offer {
+            candidate: view(candidate),
+            others,
+            backlog: session.streams.backlog(),
+            send_buffer: offset(config.stream_send_buffer.min(config.session_send_buffer)),
+        })
     });
     decision == Decision::Send
 }
+
+/// Gives `decide` all `views` at once. Few are allocated nowhere, for this is asked with every record.
+fn with_views(
+    mut views: impl Iterator<Item = PathView>,
+    decide: impl FnOnce(&[PathView]) -> Decision,
+) -> Decision {
+    let mut few = [PathView::new(PathInfo::default()); FEW];
+    let mut count = 0;
+    for (place, view) in few.iter_mut().zip(&mut views) {
+        *place = view;
+        count += 1;
+    }
+    match views.next() {
+        None => decide(few.get(..count).unwrap_or_default()),
+        Some(next) => decide(
+            &few.into_iter()
+                .chain([next])
+                .chain(views)
+                .collect::<Vec<_>>(),
+        ),
+    }
+}
+
+/// More connections than this beside one are rare.
+const FEW: usize = 3;
 
 fn view(connection: &Connection) -> PathView {
     connection.liveness.view().with_turns(connection.turns)

@@ -41,6 +41,8 @@ pub(crate) struct ReadyQueue {
     levels: BTreeMap<i32, Turns>,
     /// The priority of the stream that sent last, and how it came to that.
     latest: (i32, Place),
+    /// How many streams are in it, those included that had their turn and have more.
+    count: usize,
 }
 
 /// Streams of one priority, which take turns.
@@ -82,6 +84,7 @@ enum Place {
 impl ReadyQueue {
     /// Adds a stream that has `unsent` bytes to send and is not in the queue.
     pub(crate) fn add(&mut self, stream: StreamId, unsent: u64, priority: i32, share: Share) {
+        self.count += 1;
         let turns = self.levels.entry(priority).or_default();
         if unsent <= SMALL {
             turns.small.push_back(stream);
@@ -104,6 +107,7 @@ impl ReadyQueue {
     pub(crate) fn advance(&mut self) {
         let mut levels = self.levels.iter_mut().rev();
         let latest = levels.find_map(|(priority, turns)| Some((*priority, turns.advance()?)));
+        self.count = self.count.saturating_sub(usize::from(latest.is_some()));
         self.latest = latest.unwrap_or_default();
     }
 
@@ -116,6 +120,7 @@ impl ReadyQueue {
         share: &mut Share,
         Sent { bytes, next, turn }: Sent,
     ) {
+        self.count += 1;
         let (priority, place) = self.latest;
         let turns = self.levels.entry(priority).or_default();
         let before = if place == Place::Current {
@@ -167,10 +172,11 @@ impl ReadyQueue {
             turns.served.retain(|other| *other != stream);
             turns.staying.retain(|other| *other != stream);
         }
+        self.count = self.levels.values().map(Turns::count).sum();
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.levels.values().all(Turns::is_empty)
+        self.count == 0
     }
 }
 
@@ -243,9 +249,13 @@ impl Turns {
     }
 
     fn is_empty(&self) -> bool {
-        let served = self.served.is_empty() && self.staying.is_empty();
+        self.count() == 0
+    }
+
+    fn count(&self) -> usize {
         let waiting = [&self.small, &self.current, &self.due, &self.bulk];
-        waiting.into_iter().all(VecDeque::is_empty) && served
+        let waiting: usize = waiting.into_iter().map(VecDeque::len).sum();
+        waiting + self.served.len() + self.staying.len()
     }
 }
 
