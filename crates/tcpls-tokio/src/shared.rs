@@ -306,7 +306,7 @@ impl State {
         self.ended.is_none() && self.connections.is_empty()
     }
 
-    fn next_timeout(&self) -> Option<Instant> {
+    fn next_timeout(&mut self) -> Option<Instant> {
         let core = self.core.poll_timeout().map(|(at, _)| at);
         [core, self.leaving.deadline()].into_iter().flatten().min()
     }

@@ -183,10 +183,10 @@ impl Liveness {
     /// When the silence of a peer that just sent stream bytes makes this side ask; it does so less and
     /// less often, and not for ever.
     pub(crate) fn silence_deadline(&self) -> Option<Instant> {
-        let info = self.info?;
+        let (info, stream_bytes) = (self.info?, self.stream_bytes?);
         let silence = (info.round_trip * 3).max(LEAST_SILENCE) * (1 << self.pings.min(8));
         let at = self.received.checked_add(silence)?;
-        (at <= self.stream_bytes? + RECENT).then_some(at)
+        (at <= stream_bytes + RECENT).then_some(at)
     }
 
     /// A Ping breaks the silence.

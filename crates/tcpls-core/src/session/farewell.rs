@@ -41,6 +41,7 @@ impl Session {
     /// application's own and a reason of at most 1024 bytes, of which a longer one is cut off. A peer
     /// that speaks the draft alone sees a plain close. The first close counts.
     pub fn close_with(&mut self, code: u32, reason: Bytes, now: Instant) {
+        self.next_deadline.forget();
         if self.lifecycle == Lifecycle::Open {
             let code = CloseCode::Application(code);
             self.farewell.own = Some(SessionClose { code, reason });

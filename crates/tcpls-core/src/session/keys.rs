@@ -189,6 +189,7 @@ pub(super) fn note_outdated(session: &mut Session) {
         return;
     }
     session.keys.review = Review::Done;
+    session.next_deadline.forget();
     if !session.terms.features().contains(Features::TOKENS) {
         return;
     }

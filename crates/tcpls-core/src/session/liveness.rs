@@ -28,21 +28,9 @@ pub(super) fn on_info(session: &mut Session, c: ConnectionHandle, info: PathInfo
     }
 }
 
-/// When something is to be done about silence, of TCP and of the peer.
-pub(super) fn deadlines(session: &Session) -> (Option<Instant>, Option<Instant>) {
-    let live = || {
-        session
-            .connections
-            .iter_live()
-            .map(|(_, connection)| connection)
-    };
-    let checks = live().filter_map(|connection| connection.liveness.check_deadline());
-    let silences = live().filter_map(|connection| silence_deadline(session, connection));
-    (checks.min(), silences.min())
-}
-
 /// Acts on what is due.
 pub(super) fn on_timeout(session: &mut Session, now: Instant) {
+    let expecting = is_expecting(session);
     for index in 0..session.connections.live().len() {
         let Some(&c) = session.connections.live().get(index) else {
             return;
@@ -50,7 +38,8 @@ pub(super) fn on_timeout(session: &mut Session, now: Instant) {
         let silent = session
             .connections
             .get(c)
-            .and_then(|connection| silence_deadline(session, connection))
+            .filter(|_| expecting)
+            .and_then(silence_deadline)
             .is_some_and(|at| at <= now);
         let Some(connection) = session.connections.get_mut(c) else {
             continue;
@@ -68,12 +57,17 @@ pub(super) fn on_timeout(session: &mut Session, now: Instant) {
 }
 
 /// A receiver asks only while there is something to expect, and while it reads itself.
-fn silence_deadline(session: &Session, connection: &Connection) -> Option<Instant> {
-    let expects = session.lifecycle == Lifecycle::Open
+pub(super) fn is_expecting(session: &Session) -> bool {
+    session.lifecycle == Lifecycle::Open
         && session.reading == Reading::Wanted
         && session.streams.are_open()
-        && connection.state.is_readable();
-    expects
+}
+
+/// When something is to be done about the silence of a peer of which something [is
+/// expected](is_expecting).
+pub(super) fn silence_deadline(connection: &Connection) -> Option<Instant> {
+    let readable = connection.state.is_readable();
+    readable
         .then(|| connection.liveness.silence_deadline())
         .flatten()
 }

@@ -39,6 +39,7 @@ pub(crate) use path_state::PathState;
 pub(crate) use probe::Probes;
 use state::{Lifecycle, Orphaned};
 pub(crate) use stream_change::{Expected, Lead};
+use timeout::NextDeadline;
 
 use crate::{
     AddressError, CloseReason, ConnectionFailure, ConnectionHandle, ConnectionStart, Event,
@@ -82,6 +83,7 @@ pub struct Session {
     control: Control,
     keys: KeyUsage,
     activity: Activity,
+    next_deadline: NextDeadline,
     effort: Effort,
     events: EventQueue,
     builder: RecordBuilder<Bytes>,
@@ -115,6 +117,7 @@ impl Session {
             control: Control::new(role),
             keys: KeyUsage::new(config.key_update_after),
             activity: Activity::new(now),
+            next_deadline: NextDeadline::Unknown,
             effort: Effort::new(config.budgets, now),
             events: EventQueue::default(),
             builder: RecordBuilder::new(MAX_PLAINTEXT),
@@ -134,6 +137,7 @@ impl Session {
     /// can carry the rest, so both sides `ping` it; the server adds it with its first record at hand. It is over at once when the peer reported it as failed before
     /// (reading A-15).
     pub fn add_connection(&mut self, start: ConnectionStart, now: Instant) -> ConnectionHandle {
+        self.next_deadline.forget();
         self.connections.forget_old(&self.doubtful);
         let (handle, uniqueness) = self.connections.add(start, self.role, &self.config, now);
         if uniqueness == Uniqueness::Repeated {
@@ -159,12 +163,14 @@ impl Session {
     /// In: what the peer said in `tcpls_params`, before the first connection is added. Without it, or
     /// with none on either side, the session follows the draft alone.
     pub fn handle_params(&mut self, peer: Option<SessionParams>) {
+        self.next_deadline.forget();
         extended::on_params(self, peer);
     }
 
     /// In: the next record of connection `c`. What the peer did wrong ends the session or the
     /// connection inside; events and `poll_transmit` tell.
     pub fn handle_record(&mut self, c: ConnectionHandle, record: OpenedRecord, now: Instant) {
+        self.next_deadline.forget();
         if let Err(reason) = receive::record(self, c, record, now) {
             close::fail(self, reason);
         }
@@ -178,33 +184,39 @@ impl Session {
         error: crypto::OpenError,
         now: Instant,
     ) {
+        self.next_deadline.forget();
         receive::on_open_error(self, c, error, now);
     }
 
     /// In: a record that `poll_transmit` gave for connection `c` could not be sealed.
     pub fn handle_seal_error(&mut self, error: SealError) {
+        self.next_deadline.forget();
         transmit::on_seal_error(self, error);
     }
 
     /// In: the peer half-closed the TCP connection, and every record before that was handed in.
     pub fn handle_eof(&mut self, c: ConnectionHandle, now: Instant) {
+        self.next_deadline.forget();
         retire::on_eof(self, c, now);
     }
 
     /// In: the connection failed; its unacknowledged frames are sent again on another one. Without
     /// another one the session is lost.
     pub fn handle_failure(&mut self, c: ConnectionHandle, reason: ConnectionFailure, now: Instant) {
+        self.next_deadline.forget();
         failover::fail(self, c, reason, now);
     }
 
     /// In: what TCP says about a connection.
     pub fn handle_path_info(&mut self, c: ConnectionHandle, info: PathInfo, now: Instant) {
+        self.next_deadline.forget();
         self.clock = now;
         liveness::on_info(self, c, info, now);
     }
 
     /// In: a deadline of `poll_timeout` has passed. Too early or too often does no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.next_deadline.forget();
         timeout::handle(self, now);
     }
 
@@ -218,6 +230,7 @@ impl Session {
     /// connection is over, or the session closes. When all others are lost before
     /// [`TransmitState::ShutdownWrite`] was said, the connection goes on as if this had not been called.
     pub fn retire(&mut self, c: ConnectionHandle, now: Instant) -> Result<(), RetireError> {
+        self.next_deadline.forget();
         retire::begin(self, c, now)
     }
 
@@ -298,6 +311,7 @@ impl Session {
     /// Command: closes the session in order: finished streams are acknowledged first, then
     /// `close_notify` goes out on every connection; unfinished streams are lost (reading A-17).
     pub fn close(&mut self, now: Instant) {
+        self.next_deadline.forget();
         close::close(self, now);
     }
 
@@ -308,6 +322,7 @@ impl Session {
 
     /// Command: ends the session at once with a fatal alert on every connection.
     pub fn abort(&mut self) {
+        self.next_deadline.forget();
         close::fail(self, CloseReason::Aborted);
     }
 
@@ -333,7 +348,7 @@ impl Session {
     }
 
     /// Out: when `handle_timeout` is wanted, and why.
-    pub fn poll_timeout(&self) -> Option<(Instant, TimeoutReason)> {
+    pub fn poll_timeout(&mut self) -> Option<(Instant, TimeoutReason)> {
         timeout::poll(self)
     }
 

@@ -75,6 +75,7 @@ impl Session {
     /// application says wins, on either side. A peer that speaks the draft alone is not told and decides
     /// about its own data.
     pub fn set_path_status(&mut self, c: ConnectionHandle, status: PathStatus) {
+        self.next_deadline.forget();
         let Some(connection) = self.connections.get_mut(c) else {
             return;
         };
@@ -101,6 +102,7 @@ impl Session {
 
     /// In: where the peer's end of a connection is seen. A server tells the client when both agreed on it.
     pub fn handle_remote_address(&mut self, c: ConnectionHandle, address: SocketAddr) {
+        self.next_deadline.forget();
         if self.role == Role::Server
             && agreed(self, Features::PATH_PROBE)
             && let Some(id) = self.about(c)

@@ -8,38 +8,104 @@ use crate::{
     connection::{ConnectionState, Ping},
 };
 
+/// What [`poll`] found last, for as long as it holds.
+///
+/// Every way into the session that may move a deadline forgets it. What the application does with its
+/// streams moves none, but that silence of the peer counts while there is a stream, which is looked at here.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum NextDeadline {
+    #[default]
+    Unknown,
+    Known {
+        next: Option<(Instant, TimeoutReason)>,
+        streams: StreamsOpen,
+    },
+}
+
+/// Whether there were streams that are not over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StreamsOpen {
+    Some,
+    None,
+}
+
+impl StreamsOpen {
+    fn of(session: &Session) -> Self {
+        if session.streams.are_open() {
+            Self::Some
+        } else {
+            Self::None
+        }
+    }
+}
+
+impl NextDeadline {
+    /// Some deadline may have moved.
+    pub(super) fn forget(&mut self) {
+        *self = Self::Unknown;
+    }
+}
+
 /// The next deadline.
-pub(super) fn poll(session: &Session) -> Option<(Instant, TimeoutReason)> {
-    let live = || {
-        session
-            .connections
-            .iter_live()
-            .map(|(_, connection)| connection)
+pub(super) fn poll(session: &mut Session) -> Option<(Instant, TimeoutReason)> {
+    let open = StreamsOpen::of(session);
+    if let NextDeadline::Known { next, streams } = session.next_deadline
+        && streams == open
+    {
+        debug_assert_eq!(next, earliest(session), "a deadline moved unnoticed");
+        return next;
+    }
+    let next = earliest(session);
+    session.next_deadline = NextDeadline::Known {
+        next,
+        streams: open,
     };
-    let acks = live()
-        .filter_map(|connection| connection.acks.deadline())
-        .min();
-    let leaving = live()
-        .filter_map(|connection| connection.state.deadline())
-        .min();
-    let drain = session.lifecycle.deadline();
+    next
+}
+
+#[cfg(feature = "testing")]
+impl Session {
+    /// What [`poll_timeout`](Self::poll_timeout) has to say, worked out anew.
+    pub fn earliest_deadline(&self) -> Option<(Instant, TimeoutReason)> {
+        earliest(self)
+    }
+}
+
+/// The next deadline, from all that there are.
+fn earliest(session: &Session) -> Option<(Instant, TimeoutReason)> {
+    let mut earliest = Earliest(None);
+    let expecting = liveness::is_expecting(session);
+    for (_, connection) in session.connections.iter_live() {
+        earliest.offer(connection.acks.deadline(), TimeoutReason::AckDelay);
+        earliest.offer(connection.state.deadline(), TimeoutReason::Leaving);
+        let check = connection.liveness.check_deadline();
+        earliest.offer(check, TimeoutReason::PathCheck);
+        if expecting {
+            let quiet = liveness::silence_deadline(connection);
+            earliest.offer(quiet, TimeoutReason::Silence);
+        }
+    }
     let orphan = session.orphaned.map(|orphaned| orphaned.deadline);
     let (idle, keep_alive) = silence(session);
-    let (check, quiet) = liveness::deadlines(session);
-    [
-        (acks, TimeoutReason::AckDelay),
-        (leaving, TimeoutReason::Leaving),
-        (check, TimeoutReason::PathCheck),
-        (quiet, TimeoutReason::Silence),
-        (drain, TimeoutReason::Drain),
-        (orphan, TimeoutReason::Orphan),
-        (idle, TimeoutReason::Idle),
-        (keep_alive, TimeoutReason::KeepAlive),
-        (tokens::deadline(session), TimeoutReason::Tokens),
-    ]
-    .into_iter()
-    .filter_map(|(deadline, reason)| Some((deadline?, reason)))
-    .min_by_key(|(deadline, _)| *deadline)
+    earliest.offer(session.lifecycle.deadline(), TimeoutReason::Drain);
+    earliest.offer(orphan, TimeoutReason::Orphan);
+    earliest.offer(idle, TimeoutReason::Idle);
+    earliest.offer(keep_alive, TimeoutReason::KeepAlive);
+    earliest.offer(tokens::deadline(session), TimeoutReason::Tokens);
+    earliest.0
+}
+
+/// The earliest of the deadlines that were looked at, the first of those of one time.
+struct Earliest(Option<(Instant, TimeoutReason)>);
+
+impl Earliest {
+    fn offer(&mut self, deadline: Option<Instant>, reason: TimeoutReason) {
+        if let Some(at) = deadline
+            && self.0.is_none_or(|(earliest, _)| at < earliest)
+        {
+            self.0 = Some((at, reason));
+        }
+    }
 }
 
 /// Acts on every deadline that has passed.

@@ -19,6 +19,7 @@ impl Session {
     /// In: the token that the server's `EncryptedExtensions` carried, which is that of connection 1 (draft
     /// 5.1.3). Before all other tokens, on both sides.
     pub fn handle_early_token(&mut self, token: Token) {
+        self.next_deadline.forget();
         self.control.add_early_token(token);
     }
 
@@ -26,6 +27,7 @@ impl Session {
     /// draft 5.2.5). Returns the Connection ID of that connection, which was never used before and never
     /// will be. Token values come from a cryptographic generator.
     pub fn issue_token(&mut self, token: Token) -> Result<ConnectionId, TokenError> {
+        self.next_deadline.forget();
         if self.lifecycle != Lifecycle::Open {
             return Err(TokenError::Closing);
         }
@@ -41,6 +43,7 @@ impl Session {
     /// and the client is told. Fails with [`TokenError::Spent`] when it cannot be used anyway, and with
     /// [`TokenError::UnsupportedByPeer`] when the peer speaks the draft alone.
     pub fn withdraw_token(&mut self, connection: ConnectionId) -> Result<(), TokenError> {
+        self.next_deadline.forget();
         if !agreed(self) {
             return Err(TokenError::UnsupportedByPeer);
         }
@@ -70,6 +73,7 @@ impl Session {
     /// starts. The caller joins a connection with it and says what came of that: `add_connection`,
     /// `return_token` or `handle_join_failure`.
     pub fn take_token(&mut self) -> Option<(ConnectionStart, Token)> {
+        self.next_deadline.forget();
         match self.lifecycle {
             Lifecycle::Open | Lifecycle::Finishing(_) => {
                 let (id, generations, token) = self.control.take_token()?;
@@ -82,6 +86,7 @@ impl Session {
     /// Command: gives back a token that was taken and not spent: no record was sealed under its
     /// Connection ID, and the server did not answer the hello (reading A-44).
     pub fn return_token(&mut self, connection: ConnectionId, token: Token) {
+        self.next_deadline.forget();
         self.control
             .put_token_back(connection, token, &mut self.events);
     }
@@ -93,6 +98,7 @@ impl Session {
         &mut self,
         connection: ConnectionId,
     ) -> Result<ConnectionStart, TokenError> {
+        self.next_deadline.forget();
         if !matches!(self.lifecycle, Lifecycle::Open | Lifecycle::Finishing(_)) {
             return Err(TokenError::Closing);
         }
@@ -103,6 +109,7 @@ impl Session {
     /// In: the connection that was to join with this token failed before it was added. The token is
     /// spent, and the peer is told not to wait for it.
     pub fn handle_join_failure(&mut self, connection: ConnectionId) {
+        self.next_deadline.forget();
         failover::on_join_failed(self, connection);
     }
 

@@ -33,6 +33,9 @@ pub(super) fn poll(
     let Some(connection) = session.connections.get(c) else {
         return TransmitState::Close;
     };
+    if connection.state.write != WriteHalf::Open {
+        session.next_deadline.forget();
+    }
     match connection.state.write {
         WriteHalf::Shutdown if connection.state.is_live() => return TransmitState::ShutdownWrite,
         WriteHalf::Shutdown | WriteHalf::Ended => return TransmitState::Close,
@@ -60,10 +63,14 @@ pub(super) fn poll(
             Ok(Some(len)) => given += len,
             Ok(None) => break,
             Err(reason) => {
+                session.next_deadline.forget();
                 close::fail(session, reason);
                 return poll(session, c, limit, now, out);
             }
         }
+    }
+    if given > 0 {
+        session.next_deadline.forget();
     }
     session.streams.wake_drained(&mut session.events);
     let state = if wants(session, c) {
@@ -94,7 +101,7 @@ pub(super) fn wants(session: &Session, c: ConnectionHandle) -> bool {
         }
         WriteHalf::Open => match connection.rank() {
             None => false,
-            Some(rank) if session.connections.best_rank() == Some(rank) => {
+            Some(rank) if session.connections.is_best(rank) => {
                 !session.control.is_empty()
                     || session.streams.has_signals()
                     || connection.ping == Ping::Due
@@ -137,7 +144,7 @@ fn next_record(
     let Some(rank) = connection.rank() else {
         return Ok(None);
     };
-    if session.connections.best_rank() != Some(rank) {
+    if !session.connections.is_best(rank) {
         return aside(session, c, rank, now, out);
     }
     if wants_key_update(session, connection) && !first_is_ping(connection) {

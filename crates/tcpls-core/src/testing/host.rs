@@ -149,7 +149,7 @@ impl Host {
     }
 
     /// The session's next deadline, as the driver would arm it.
-    pub(super) fn deadline(&self) -> Option<(Instant, crate::TimeoutReason)> {
+    pub(super) fn deadline(&mut self) -> Option<(Instant, crate::TimeoutReason)> {
         self.session.poll_timeout()
     }
 

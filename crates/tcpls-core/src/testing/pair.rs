@@ -337,7 +337,7 @@ impl Pair {
     }
 
     /// When something happens next, apart from what only silence brings about.
-    fn next_event(&self) -> Option<Instant> {
+    fn next_event(&mut self) -> Option<Instant> {
         let matters = |(_, reason): &(Instant, TimeoutReason)| {
             !matches!(reason, TimeoutReason::Idle | TimeoutReason::KeepAlive)
         };

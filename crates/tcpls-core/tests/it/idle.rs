@@ -58,7 +58,7 @@ fn the_shorter_idle_timeout_counts() {
 fn a_draft_only_peer_has_its_own_idle_timeout() {
     let mut draft = with_idle(Some(SECOND * 20));
     draft.profile(Profile::DraftOnly);
-    let pair = pair(SessionConfig::new(), draft);
+    let mut pair = pair(SessionConfig::new(), draft);
     assert_eq!(pair.client.session.poll_timeout(), None);
 }
 
@@ -167,6 +167,6 @@ fn times_are_said_in_the_units_of_the_parameters() {
         features: Features::IDLE,
         ..SessionParams::default()
     };
-    let server = Solo::with_params(Role::Server, SessionConfig::new(), Some(strange));
+    let mut server = Solo::with_params(Role::Server, SessionConfig::new(), Some(strange));
     assert_eq!(server.session.poll_timeout(), None);
 }

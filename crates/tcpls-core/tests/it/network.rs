@@ -323,6 +323,8 @@ impl Network {
         for role in [Role::Client, Role::Server] {
             let host = self.game.pair.host(role);
             assert_eq!(host.session.close_reason(), None, "{role:?}");
+            let next = host.session.poll_timeout();
+            assert_eq!(next, host.session.earliest_deadline(), "{role:?}");
             let stats = host.session.stats();
             let held = stats.bytes_unread + stats.bytes_out_of_order;
             assert!(stats.bytes_unacked <= SEND_BUFFER.try_into().unwrap());
@@ -435,7 +437,7 @@ impl Network {
             self.game.pair.drive_for(Duration::from_secs(2));
             self.game.discard_everything();
             let over = [Role::Client, Role::Server].map(|role| {
-                let session = &self.game.pair.host(role).session;
+                let session = &mut self.game.pair.host(role).session;
                 session.close_reason().is_some() && session.poll_timeout().is_none()
             });
             if over == [true; 2] {
@@ -443,7 +445,7 @@ impl Network {
             }
         }
         for role in [Role::Client, Role::Server] {
-            let session = &self.game.pair.host(role).session;
+            let session = &mut self.game.pair.host(role).session;
             assert!(session.close_reason().is_some(), "{role:?} goes on");
             assert_eq!(session.poll_timeout(), None);
         }

@@ -102,7 +102,7 @@ fn keep_alives_are_pings() {
 /// an interval of nothing does not keep the driver busy for ever.
 #[test]
 fn keep_alives_leave_time_in_between() {
-    let client = client_with(None, Some(Duration::ZERO));
+    let mut client = client_with(None, Some(Duration::ZERO));
     let now = client.clock.now();
     let (deadline, reason) = client.session.poll_timeout().unwrap();
     assert_eq!(reason, TimeoutReason::KeepAlive);
