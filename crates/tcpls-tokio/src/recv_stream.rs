@@ -97,7 +97,7 @@ impl RecvStream {
     /// the stream does the same with code 0.
     pub fn stop(&mut self, code: u32) {
         let stop = |state: &mut State| state.core.recv(self.id).stop_sending(code);
-        self.handle.shared.update(|state, _| stop(state));
+        self.handle.shared.change(stop);
     }
 
     /// Copies what is there into `buffer`; 0 at the end of the stream.
@@ -141,7 +141,7 @@ impl RecvStream {
     ) -> Poll<Result<R, ReadError>> {
         self.handle
             .shared
-            .update(|state, _| match read(state, self.id) {
+            .change(|state| match read(state, self.id) {
                 Ok(data) => Poll::Ready(Ok(data)),
                 Err(tcpls_core::ReadError::Blocked) => {
                     state.waiting.for_stream(self.id, Interest::Read, cx)
@@ -170,7 +170,7 @@ impl AsyncRead for RecvStream {
 
 impl Drop for RecvStream {
     fn drop(&mut self) {
-        self.handle.shared.update(|state, _| {
+        self.handle.shared.change(|state| {
             state.waiting.forget_stream(self.id, &[Interest::Read]);
             state.core.drop_recv(self.id);
         });

@@ -144,7 +144,7 @@ impl SendStream {
     /// [`ResetError::ClosedStream`] when there is nothing left to break off; nothing changed then.
     pub fn reset(&mut self, code: u32) -> Result<(), ResetError> {
         let reset = |state: &mut State| state.core.send(self.id).reset(code);
-        self.handle.shared.update(|state, _| reset(state))?;
+        self.handle.shared.change(reset)?;
         Ok(())
     }
 
@@ -161,7 +161,7 @@ impl SendStream {
             paths => StreamPaths::Only(paths.iter().map(Path::connection).collect()),
         };
         let set = |state: &mut State| state.core.send(self.id).set_paths(paths);
-        let set = self.handle.shared.update(|state, _| set(state));
+        let set = self.handle.shared.change(set);
         set.map_err(|_| ClosedStream)
     }
 
@@ -174,7 +174,7 @@ impl SendStream {
     /// [`ClosedStream`] when all of it was acknowledged or the session is over.
     pub fn set_priority(&mut self, priority: i32) -> Result<(), ClosedStream> {
         let set = |state: &mut State| state.core.send(self.id).set_priority(priority);
-        let set = self.handle.shared.update(|state, _| set(state));
+        let set = self.handle.shared.change(set);
         set.map_err(|_| ClosedStream)?;
         self.priority = priority;
         Ok(())
@@ -186,7 +186,7 @@ impl SendStream {
     /// [`ClosedStream`] when all of it was acknowledged or the session is over.
     pub fn set_sharing(&mut self, sharing: Sharing) -> Result<(), ClosedStream> {
         let set = |state: &mut State| state.core.send(self.id).set_sharing(sharing);
-        let set = self.handle.shared.update(|state, _| set(state));
+        let set = self.handle.shared.change(set);
         set.map_err(|_| ClosedStream)
     }
 
@@ -209,7 +209,7 @@ impl SendStream {
         poll_fn(|cx| {
             self.handle
                 .shared
-                .update(|state, _| self.poll_stopped(state, cx))
+                .change(|state| self.poll_stopped(state, cx))
         })
         .await
     }
@@ -243,7 +243,7 @@ impl SendStream {
     }
 
     fn end(&mut self) -> Result<(), WriteError> {
-        self.handle.shared.update(|state, _| {
+        self.handle.shared.change(|state| {
             let ended = state.core.send(self.id).finish();
             ended.map_err(|error| state.write_error(error.into()))
         })?;
@@ -289,7 +289,7 @@ impl SendStream {
     ) -> Poll<Result<usize, WriteError>> {
         self.handle
             .shared
-            .update(|state, _| match write(state, self.id) {
+            .change(|state| match write(state, self.id) {
                 Ok(count) => Poll::Ready(Ok(count)),
                 Err(tcpls_core::WriteError::Blocked) => {
                     state.waiting.for_stream(self.id, Interest::Write, cx)
@@ -329,7 +329,7 @@ impl AsyncWrite for SendStream {
         let this = self.get_mut();
         this.handle
             .shared
-            .update(|state, _| match state.core.send(this.id).poll_sent() {
+            .change(|state| match state.core.send(this.id).poll_sent() {
                 Ok(true) => Poll::Ready(Ok(())),
                 Ok(false) => state.waiting.for_stream(this.id, Interest::Sent, cx),
                 Err(error) => Poll::Ready(Err(state.write_error(error).into())),
@@ -348,7 +348,7 @@ impl AsyncWrite for SendStream {
 
 impl Drop for SendStream {
     fn drop(&mut self) {
-        self.handle.shared.update(|state, _| {
+        self.handle.shared.change(|state| {
             state
                 .waiting
                 .forget_stream(self.id, &[Interest::Write, Interest::Acked, Interest::Sent]);

@@ -5,11 +5,14 @@
 
 mod leaving;
 mod observing;
+mod owed;
 mod pacing;
 mod path_news;
 mod place;
+mod refusals;
 mod slot;
 mod waiting;
+mod wakeups;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -28,16 +31,17 @@ use tokio::sync::broadcast;
 
 use self::leaving::Leaving;
 pub(crate) use self::observing::{Portion, poll_transmit};
+use self::owed::{Owed, Visitor};
 use self::slot::Reading;
 pub(crate) use self::slot::{Departure, Slot, Socket};
-use self::waiting::Wakeups;
 pub(crate) use self::waiting::{Interest, Wait, Waiting};
+use self::wakeups::Wakeups;
 use crate::connection::{ReadEnd, Writer};
 use crate::follow::{Inbox, News};
 use crate::io::Addresses;
 use crate::path::PathEvent;
 use crate::path_stats::History;
-use crate::{ReadError, SessionError, WriteError, clock};
+use crate::{SessionError, clock};
 
 /// One session: the state machine and everybody who waits for it.
 pub(crate) struct Shared {
@@ -55,6 +59,7 @@ impl Shared {
                 inbox: Inbox::default(),
                 history: History::default(),
                 leaving: Leaving::default(),
+                owed: Owed::default(),
                 tokens_wanted: 0,
                 timer: None,
                 armed: None,
@@ -68,10 +73,19 @@ impl Shared {
     /// Runs `change` on the state, then wakes whom it concerns once the lock is released.
     pub(crate) fn update<R>(&self, change: impl FnOnce(&mut State, Instant) -> R) -> R {
         let now = clock::now();
+        self.change(|state| change(state, now))
+    }
+
+    /// The same for what does not depend on the time, such as the calls of an application on its streams.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        self.visit(Visitor::Other, change)
+    }
+
+    fn visit<R>(&self, visitor: Visitor, change: impl FnOnce(&mut State) -> R) -> R {
         let mut wakeups = Wakeups::default();
         let mut state = self.lock();
-        let result = change(&mut state, now);
-        state.settle(&mut wakeups, now);
+        let result = change(&mut state);
+        state.settle(visitor, &mut wakeups);
         drop(state);
         wakeups.deliver(self);
         result
@@ -177,6 +191,7 @@ pub(crate) struct State {
     path_events: Option<broadcast::Sender<PathEvent>>,
     pub(crate) history: History,
     pub(crate) leaving: Leaving,
+    owed: Owed,
     /// What the task hears that follows the paths, at a client.
     pub(crate) inbox: Inbox,
     /// Tokens that the client is to get.
@@ -237,39 +252,6 @@ impl State {
         self.ended.as_ref()
     }
 
-    /// What the application sees of a write that the state machine refused.
-    pub(crate) fn write_error(&self, error: tcpls_core::WriteError) -> WriteError {
-        match (error, &self.ended) {
-            (
-                tcpls_core::WriteError::Finished
-                | tcpls_core::WriteError::Reset
-                | tcpls_core::WriteError::UnknownStream,
-                _,
-            ) => WriteError::ClosedStream,
-            (tcpls_core::WriteError::Stopped(code), _) => WriteError::Stopped(code),
-            (_, Some(reason)) => WriteError::SessionLost(*reason),
-            (tcpls_core::WriteError::Lost(reason), None) => WriteError::SessionLost(reason),
-            (tcpls_core::WriteError::Blocked | tcpls_core::WriteError::Closing, None) => {
-                WriteError::SessionLost(SessionError::LocalClose)
-            }
-        }
-    }
-
-    /// What the application sees of a read that the state machine refused.
-    pub(crate) fn read_error(&self, error: tcpls_core::ReadError) -> ReadError {
-        match (error, &self.ended) {
-            (tcpls_core::ReadError::Stopped | tcpls_core::ReadError::UnknownStream, _) => {
-                ReadError::ClosedStream
-            }
-            (tcpls_core::ReadError::Reset(code), _) => ReadError::Reset(code),
-            (_, Some(reason)) => ReadError::SessionLost(*reason),
-            (tcpls_core::ReadError::Lost(reason), None) => ReadError::SessionLost(reason),
-            (tcpls_core::ReadError::Blocked, None) => {
-                ReadError::SessionLost(SessionError::LocalClose)
-            }
-        }
-    }
-
     /// Session tickets that arrived since the last call.
     pub(crate) fn take_tickets(&mut self) -> Vec<Bytes> {
         std::mem::take(&mut self.tickets)
@@ -308,7 +290,8 @@ impl State {
 
     fn next_timeout(&mut self) -> Option<Instant> {
         let core = self.core.poll_timeout().map(|(at, _)| at);
-        [core, self.leaving.deadline()].into_iter().flatten().min()
+        let deadlines = [core, self.leaving.deadline(), self.owed_until()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Ends the connections that use an address that either side withdrew; no other comes in their place
@@ -327,10 +310,15 @@ impl State {
     }
 
     /// Turns what happened in the state machine into wake-ups.
-    fn settle(&mut self, wakeups: &mut Wakeups, now: Instant) {
+    fn settle(&mut self, visitor: Visitor, wakeups: &mut Wakeups) {
         while let Some(event) = self.core.poll_event() {
-            self.on_event(event, wakeups, now);
+            if let Event::TransmitReady(connection) = event {
+                self.on_transmit_ready(connection, visitor, wakeups);
+            } else {
+                self.on_event(event, wakeups);
+            }
         }
+        self.settle_debts(visitor, wakeups);
         wakeups.tasks.extend(self.inbox.take_waker());
         let next = self.next_timeout();
         if next.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {
@@ -339,7 +327,7 @@ impl State {
         }
     }
 
-    fn on_event(&mut self, event: Event, wakeups: &mut Wakeups, now: Instant) {
+    fn on_event(&mut self, event: Event, wakeups: &mut Wakeups) {
         match event {
             Event::StreamIncoming => self.waiting.wake(Wait::Accept, wakeups),
             Event::UniStreamIncoming => self.waiting.wake(Wait::AcceptUni, wakeups),
@@ -358,11 +346,6 @@ impl State {
                     slot.wake_reader(wakeups);
                 }
             }
-            Event::TransmitReady(handle) => {
-                if let Some(slot) = self.connections.get(&handle) {
-                    slot.wake_writer(self.core.backlog(), wakeups);
-                }
-            }
             Event::Ticket(ticket) => {
                 self.tickets.push(ticket);
                 wakeups.tasks.extend(self.timer.take());
@@ -374,7 +357,7 @@ impl State {
             Event::TokenReceived(_) => self.waiting.wake(Wait::Join, wakeups),
             Event::KeysOutdated(before) => self.forget_keys(before),
             Event::ConnectionEstablished(connection) => {
-                self.on_established(connection, wakeups, now);
+                self.on_established(connection, wakeups, clock::now());
             }
             Event::ConnectionClosed {
                 connection,
@@ -398,7 +381,7 @@ impl State {
             }
             Event::AddressRemoved { address, .. } => {
                 self.tell(PathEvent::AddressRemoved { address });
-                self.leave_withdrawn(now);
+                self.leave_withdrawn(clock::now());
                 self.inbox.tell(News::Withdrawn);
             }
             Event::PathInfoWanted(connection) => {
@@ -407,7 +390,7 @@ impl State {
                 let observation = tcp.map(|tcp| (connection, tcp));
                 wakeups.observations.extend(observation);
             }
-            Event::PingAcked { .. } | Event::ObservedAddress { .. } => {}
+            Event::TransmitReady(_) | Event::PingAcked { .. } | Event::ObservedAddress { .. } => {}
             event @ (Event::ConnectionSuspect(_)
             | Event::ConnectionRecovered(_)
             | Event::Probed { .. }

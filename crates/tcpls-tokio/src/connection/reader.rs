@@ -110,23 +110,30 @@ impl Reader {
             }
         }
         loop {
-            if let Err(failure) = self.open_buffered(shared) {
-                return Some(failure);
+            match self.hand_in(shared).await {
+                Ok(Appetite::More) => {}
+                Ok(Appetite::Unknown) => {
+                    poll_fn(|cx| shared.poll_wants_read(self.connection, cx)).await;
+                }
+                Err(failure) => return Some(failure),
             }
-            poll_fn(|cx| shared.poll_wants_read(self.connection, cx)).await;
             match self.fill_unless_over().await? {
                 Ok(0) => return Some(ReadEnd::Eof),
                 Ok(_) => {}
                 Err(error) => return Some(ReadEnd::Failed(failure(&error))),
             }
-            if self.buffer.bytes.len() >= YIELD {
-                if let Err(failure) = self.open_buffered(shared) {
-                    return Some(failure);
-                }
-                // What was just decrypted is in the cache: let who reads it run before more is.
-                tokio::task::yield_now().await;
-            }
         }
+    }
+
+    /// Hands over what was read. If that was much, who reads it runs before more is read: what was just
+    /// decrypted is in the cache.
+    async fn hand_in(&mut self, shared: &Shared) -> Result<Appetite, ReadEnd> {
+        let much = self.buffer.bytes.len() >= YIELD;
+        let appetite = self.open_buffered(shared)?;
+        if much {
+            tokio::task::yield_now().await;
+        }
+        Ok(appetite)
     }
 
     /// Reads once. Once nothing can be written, nothing is waited for either: what has arrived by then
@@ -171,22 +178,23 @@ impl Reader {
     }
 
     /// Opens every whole record in the buffer and hands them over under one lock.
-    fn open_buffered(&mut self, shared: &Shared) -> Result<(), ReadEnd> {
+    fn open_buffered(&mut self, shared: &Shared) -> Result<Appetite, ReadEnd> {
         let result = loop {
             match self.opener.open_next(&mut self.buffer.bytes) {
                 Ok(Some(record)) => self.opened.push(record),
-                Ok(None) => break Ok(()),
+                Ok(None) => break Ok(Appetite::Unknown),
                 Err(error) => break Err(ReadEnd::NotOpened(error)),
             }
         };
-        if !self.opened.is_empty() {
-            shared.update(|state, now| {
-                for record in self.opened.drain(..) {
-                    state.core.handle_record(self.connection, record, now);
-                }
-            });
+        if self.opened.is_empty() {
+            return result;
         }
-        result
+        let more = shared.receive(self.connection, |state, now| {
+            for record in self.opened.drain(..) {
+                state.core.handle_record(self.connection, record, now);
+            }
+        });
+        result.map(|unknown| if more { Appetite::More } else { unknown })
     }
 
     /// Reads once. A connection that has been quiet for a while holds no buffer meanwhile.
@@ -229,6 +237,15 @@ impl Answer {
             }
         }
     }
+}
+
+/// Whether the session wants to have more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Appetite {
+    /// It did when it got the last records.
+    More,
+    /// It is to be asked.
+    Unknown,
 }
 
 /// How a connection's receiving direction ended.

@@ -2,7 +2,8 @@
 
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError, TryLockResult};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// The write half of one connection, driven by whoever has something to send.
 pub(crate) struct Writer {
     half: Mutex<WriteHalf>,
+    /// Whether its task came while somebody else was sending, and is to be woken after that.
+    missed: AtomicBool,
 }
 
 impl Writer {
@@ -44,6 +47,7 @@ impl Writer {
                 sealed: pending,
                 stage: Stage::Open,
             }),
+            missed: AtomicBool::new(false),
         }
     }
 
@@ -57,14 +61,20 @@ impl Writer {
         registration: Arc<Registration>,
     ) {
         let mut last_words = pin!(None);
+        let mut known: Option<Waker> = None;
         let end = std::future::poll_fn(|cx| {
             if fate.stage() == fate::Stage::Aborted {
                 return Poll::Ready(Ok(()));
             }
-            let live = shared.with_slot(connection, |slot| {
-                slot.register_writer(cx);
-            });
-            if !live {
+            // Its word stays, so the session need not be asked to keep it each time.
+            if !known
+                .as_ref()
+                .is_some_and(|known| known.will_wake(cx.waker()))
+            {
+                shared.with_slot(connection, |slot| slot.register_writer(cx));
+                known = Some(cx.waker().clone());
+            }
+            if fate.stage() == fate::Stage::Over {
                 if last_words.is_none() {
                     last_words.set(Some(tokio::time::sleep(LAST_WORDS)));
                 }
@@ -74,13 +84,9 @@ impl Writer {
                     return Poll::Ready(Ok(()));
                 }
             }
-            match self.half.try_lock() {
+            match self.lock_or_miss() {
                 Ok(mut half) => half.poll_drive(&shared, cx, Turn::OWN),
-                Err(TryLockError::WouldBlock) => {
-                    // Somebody else is sending: look again right after them.
-                    cx.waker().wake_by_ref();
-                    Poll::Pending
-                }
+                Err(TryLockError::WouldBlock) => Poll::Pending,
                 Err(TryLockError::Poisoned(_)) => Poll::Ready(Err(ConnectionFailure::Abandoned)),
             }
         })
@@ -104,6 +110,9 @@ impl Writer {
         let driven = half.poll_drive(shared, &mut cx, Turn::BORROWED);
         let connection = half.connection;
         drop(half);
+        if self.missed.swap(false, Ordering::AcqRel) {
+            task.wake_by_ref();
+        }
         if let Poll::Ready(end) = driven {
             if let Err(failure) = end
                 && is_news
@@ -113,6 +122,20 @@ impl Writer {
             }
             // Its task has the last word.
             task.wake();
+        }
+    }
+}
+
+impl Writer {
+    /// For the writer's own task: when somebody else is sending, they wake it right after that.
+    fn lock_or_miss(&self) -> TryLockResult<MutexGuard<'_, WriteHalf>> {
+        match self.half.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                self.missed.swap(true, Ordering::AcqRel);
+                // Who looked at it before that has unlocked already.
+                self.half.try_lock()
+            }
+            locked => locked,
         }
     }
 }
@@ -166,6 +189,8 @@ impl WriteHalf {
         cx: &mut Context<'_>,
         mut turn: Turn,
     ) -> Poll<Result<(), ConnectionFailure>> {
+        // The session has told that nothing is left, and tells who is to come when there is more.
+        let mut drained = false;
         loop {
             if let Stage::Ended(end) = &self.stage {
                 return Poll::Ready(*end);
@@ -179,13 +204,18 @@ impl WriteHalf {
                 self.end(end.map_err(|error| failure(&error)));
                 continue;
             }
-            if turn.batches == 0 {
+            if turn.batches == 0 && !drained {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            turn.batches -= 1;
-            match self.next_batch(shared, turn.portion) {
-                Ok(Batch::Sealed) => {}
+            turn.batches = turn.batches.saturating_sub(1);
+            let batch = if std::mem::take(&mut drained) {
+                Ok(Batch::Nothing)
+            } else {
+                self.next_batch(shared, turn.portion)
+            };
+            match batch {
+                Ok(Batch::Sealed(next)) => drained = next == TransmitState::Idle,
                 Ok(Batch::Partial) => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
@@ -228,7 +258,7 @@ impl WriteHalf {
             TransmitState::ShutdownWrite | TransmitState::Close => self.stage = Stage::Closing,
             TransmitState::Idle | TransmitState::More => {}
         }
-        Ok(Batch::Sealed)
+        Ok(Batch::Sealed(next))
     }
 
     fn seal_batch(&mut self) -> Result<(), Unsealed> {
@@ -281,7 +311,8 @@ enum Unsealed {
 
 /// What became of one look at the session.
 enum Batch {
-    Sealed,
+    /// There were some, and this is what the session says of more.
+    Sealed(TransmitState),
     /// What there is fills no record.
     Partial,
     Nothing,

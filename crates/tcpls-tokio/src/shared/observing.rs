@@ -71,6 +71,7 @@ fn next(
     transmit: &mut Transmit,
     now: Instant,
 ) -> TransmitState {
+    state.on_writer_at_work(connection);
     let batch = state.core.transmit_batch(connection);
     let limit = match portion {
         Portion::Everything => batch,

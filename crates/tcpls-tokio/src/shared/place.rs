@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
+use super::owed::Visitor;
 use super::waiting::{Key, Wait};
 use super::{Shared, State};
 
@@ -21,8 +22,12 @@ impl Shared {
             wait,
             key: None,
         };
+        let visitor = match wait {
+            Wait::Open => Visitor::Other,
+            Wait::Accept | Wait::AcceptUni | Wait::Closed | Wait::Join => Visitor::Waiting,
+        };
         poll_fn(|cx| {
-            self.update(|state, _| match look(state) {
+            self.visit(visitor, |state| match look(state) {
                 Some(result) => Poll::Ready(result),
                 None => place.poll(state, cx),
             })
@@ -64,7 +69,7 @@ mod tests {
     use tcpls_core::wire::Role;
     use tcpls_core::{Session, SessionConfig};
 
-    use super::super::waiting::Wakeups;
+    use super::super::wakeups::Wakeups;
     use super::*;
 
     fn session() -> Shared {

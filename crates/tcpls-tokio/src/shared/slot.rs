@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 use tcpls_core::ConnectionFailure;
 
 use super::pacing::Pacing;
-use super::waiting::Wakeups;
+use super::wakeups::Wakeups;
 use crate::connection::{Fate, Writer};
 use crate::io::Addresses;
 use crate::path_options::PathOptions;

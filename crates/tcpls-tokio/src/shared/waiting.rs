@@ -1,15 +1,11 @@
 //! Who waits for what in a session, and who is to be woken.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tcpls_core::ConnectionHandle;
 use tcpls_core::wire::StreamId;
 
-use super::{Shared, observing};
-use crate::connection::Writer;
-use crate::tcp::Tcp;
+use super::wakeups::Wakeups;
 
 /// The application's tasks that wait for something.
 #[derive(Default)]
@@ -168,35 +164,5 @@ impl StreamWakers {
 
     fn is_empty(&self) -> bool {
         self.read.is_none() && self.write.is_none() && self.acked.is_none() && self.sent.is_none()
-    }
-}
-
-/// Whom to wake and what to ask once the lock is released.
-#[derive(Default)]
-pub(super) struct Wakeups {
-    pub(super) tasks: Vec<Waker>,
-    /// Connections with enough to send for it to go out at once.
-    pub(super) writers: Vec<(Arc<Writer>, Waker)>,
-    /// The tasks of connections with little to send. Who is woken here may have more for them, so they
-    /// come last: a task that the runtime is told of later may run earlier.
-    pub(super) later_writers: Vec<Waker>,
-    /// Connections about which TCP is to be asked.
-    pub(super) observations: Vec<(ConnectionHandle, Tcp)>,
-}
-
-impl Wakeups {
-    pub(super) fn deliver(self, shared: &Shared) {
-        for (connection, tcp) in self.observations {
-            observing::observe(shared, connection, &tcp);
-        }
-        for task in self.later_writers {
-            task.wake();
-        }
-        for task in self.tasks {
-            task.wake();
-        }
-        for (writer, task) in self.writers {
-            writer.kick(shared, task);
-        }
     }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod addresses;
+mod answers;
 mod breaking;
 mod cancel_safety;
 mod common;
