@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Reading, Session, close, failover, state::Lifecycle};
 use crate::{
     ConnectionFailure, ConnectionHandle, Event, PathInfo,
-    connection::{Connection, Ping, Verdict},
+    connection::{Connection, Health, Ping, Verdict},
     sent::SentFrame,
 };
 
@@ -23,7 +23,10 @@ pub(super) fn on_info(session: &mut Session, c: ConnectionHandle, info: PathInfo
             repeat_control(session, c);
             close::leave_silent(session);
         }
-        Verdict::Recovered => session.events.push(Event::ConnectionRecovered(c)),
+        Verdict::Recovered => {
+            session.events.push(Event::ConnectionRecovered(c));
+            on_way_found(session);
+        }
         Verdict::Dead => failover::fail(session, c, ConnectionFailure::TimedOut, now),
     }
 }
@@ -70,6 +73,21 @@ pub(super) fn silence_deadline(connection: &Connection) -> Option<Instant> {
     readable
         .then(|| connection.liveness.silence_deadline())
         .flatten()
+}
+
+/// A connection gets through, for the first time or again. What silent ones took along while there was none
+/// like it goes out on it.
+pub(super) fn on_way_found(session: &mut Session) {
+    let is_silent = |connection: &Connection| connection.liveness.health() == Health::Suspect;
+    let silent: Vec<_> = session
+        .connections
+        .iter_live()
+        .filter(|(_, connection)| is_silent(connection))
+        .map(|(c, _)| c)
+        .collect();
+    for c in silent {
+        repeat_control(session, c);
+    }
 }
 
 /// What a silent connection carries beside stream data goes out on others as well: none of it does harm

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Session, close, extended, failover, keys, path_state, tokens};
+use super::{Session, close, extended, failover, keys, liveness, path_state, tokens};
 use crate::{
     CloseReason, ConnectionFailure, ConnectionHandle, Event, FrameCounts, Limit, PeerMisbehaved,
     connection::{Content, Elicits, Heard, Ping},
@@ -46,6 +46,7 @@ pub(super) fn record(
         connection.heard = Heard::Yes;
         session.events.push(Event::ConnectionEstablished(c));
         path_state::on_heard(session, c);
+        liveness::on_way_found(session);
     }
     session.activity.on_received(now);
     session.clock = now;

@@ -121,6 +121,66 @@ fn a_limit_on_a_silent_connection_goes_out_on_another() {
     assert!(all == bytes, "{} arrived", all.len());
 }
 
+/// A session whose server reads a window of 100,000 bytes, of twice as many, when all its `connections`
+/// swallow everything and were found silent: the limit that moved goes out on one of them, in vain.
+fn limit_in_a_hole(connections: u32) -> (Pair, StreamId, Vec<u8>) {
+    let mut config = SessionConfig::new();
+    config.stream_window(100_000).max_stream_window(100_000);
+    let mut pair = Pair::new(PairConfig {
+        client: config.clone(),
+        server: config,
+        link: observed(),
+        ..PairConfig::default()
+    });
+    for id in 1..connections {
+        pair.join(ConnectionId::from_wire(id), observed());
+    }
+    pair.drive_for(100 * MS);
+    let id = pair.client.session.open_bi().unwrap();
+    let bytes = bytes(id, 200_000);
+    pair.client.session.send(id).write(&bytes).unwrap();
+    pair.drive_for(SECOND);
+    let indices = 0..usize::try_from(connections).unwrap();
+    for index in indices.clone() {
+        pair.blackhole(index);
+        let silent = pair.server.connection(index);
+        pair.server.session.ping(silent);
+    }
+    pair.drive_for(SECOND);
+    for index in indices {
+        let silent = pair.server.connection(index);
+        assert!(pair.server.session.is_suspect(silent), "{index}");
+    }
+    let all = received(&mut pair, id);
+    assert_eq!(all.len(), 100_000);
+    pair.drive_for(100 * MS);
+    (pair, id, all)
+}
+
+/// what goes out on a silent connection because there is no other waits no longer than until there is.
+#[test]
+fn a_limit_on_the_only_connection_goes_out_on_the_next() {
+    let (mut pair, id, mut all) = limit_in_a_hole(1);
+    pair.join(ConnectionId::from_wire(1), observed());
+    pair.drive_for(500 * MS);
+    assert_eq!(pair.server.session.stats().live_connections, 2);
+    all.extend(received(&mut pair, id));
+    assert!(all == bytes(id, 200_000), "{} arrived", all.len());
+}
+
+/// the same when one of several silent connections gets through again, whichever it is.
+#[test]
+fn a_limit_on_silent_connections_goes_out_on_the_one_that_recovers() {
+    for index in 0..2 {
+        let (mut pair, id, mut all) = limit_in_a_hole(2);
+        pair.heal(index);
+        pair.drive_for(1500 * MS);
+        assert_eq!(pair.server.session.stats().live_connections, 2);
+        all.extend(received(&mut pair, id));
+        assert!(all == bytes(id, 200_000), "{} arrived", all.len());
+    }
+}
+
 /// suspicion costs nothing but a copy. A connection that gets through again is used again.
 #[test]
 fn a_connection_that_gets_through_again_is_used_again() {
