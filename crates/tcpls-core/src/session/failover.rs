@@ -45,6 +45,7 @@ pub(super) fn fail(
         close::on_last_connection_lost(session, failure, now);
     }
     retire::after_loss(session);
+    session.latest_loss = Some(now);
     if !moved {
         doubt::begin(session, c, failure);
     }

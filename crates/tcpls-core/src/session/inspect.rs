@@ -98,6 +98,11 @@ impl Session {
         schedule::batch(self, c)
     }
 
+    /// Whether what this connection is given could go out on another instead, now or soon.
+    pub fn has_choice(&self, c: ConnectionHandle) -> bool {
+        schedule::has_choice(self, c)
+    }
+
     /// The addresses that the peer advertised and did not withdraw.
     pub fn peer_addresses(&self) -> impl Iterator<Item = (AddressId, SocketAddr)> + '_ {
         self.control.peer_addresses()

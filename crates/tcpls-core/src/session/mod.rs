@@ -90,6 +90,8 @@ pub struct Session {
     reading: Reading,
     /// Connections that failed and may have delivered some of what they carried.
     doubtful: Vec<ConnectionHandle>,
+    /// When a connection failed that others took over from.
+    latest_loss: Option<Instant>,
     /// The latest time that the driver told.
     clock: Instant,
     /// Records that did not authenticate.
@@ -123,6 +125,7 @@ impl Session {
             builder: RecordBuilder::new(MAX_PLAINTEXT),
             reading: Reading::Wanted,
             doubtful: Vec::new(),
+            latest_loss: None,
             clock: now,
             failed_records: 0,
             config,

@@ -1,6 +1,6 @@
 //! Which stream data goes out on a connection, and how much at a time.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -288,9 +288,33 @@ pub(super) fn due(connection: &Connection, bytes: u64, now: Instant) -> Option<I
     now.checked_add(connection.liveness.view().arrival(bytes))
 }
 
+/// Whether what this connection is given could go out on another, now or soon: one that failed is often
+/// replaced, and its peer often tells what of it arrived after all.
+pub(super) fn has_choice(session: &Session, c: ConnectionHandle) -> bool {
+    if session.connections.usable() > 1 {
+        return true;
+    }
+    let Some(since) = session.latest_loss else {
+        return false;
+    };
+    let info = session
+        .connections
+        .get(c)
+        .and_then(|connection| connection.liveness.info());
+    let round_trip = info.map_or(Duration::ZERO, |info| info.round_trip);
+    let soon = (round_trip * REPLACED_IN_ROUND_TRIPS).max(REPLACED_AT_LEAST);
+    session.clock.saturating_duration_since(since) < soon
+}
+
+/// How long to expect a connection in the place of one that failed: joining takes two round trips.
+const REPLACED_IN_ROUND_TRIPS: u32 = 4;
+
+/// The same, at least.
+const REPLACED_AT_LEAST: Duration = Duration::from_millis(200);
+
 /// How much to give out to this connection at a time.
 pub(super) fn batch(session: &Session, c: ConnectionHandle) -> usize {
-    if session.connections.usable() < 2 {
+    if !has_choice(session, c) {
         return LARGE_BATCH;
     }
     let info = session

@@ -104,6 +104,31 @@ fn what_was_never_sent_goes_out_first() {
     assert_eq!(client.session.stats().frames_retransmitted, 5);
 }
 
+/// After a loss little is given out at a time, although one connection is all there is: what the other
+/// carried is asked for soon, and a new connection may take a part.
+#[test]
+fn little_goes_ahead_of_what_was_lost() {
+    let (mut client, second, _) = client(4, 0);
+    let now = client.clock.now();
+    let info = PathInfo {
+        round_trip: Duration::from_millis(100),
+        congestion_window: 1 << 20,
+        ..PathInfo::default()
+    };
+    client.session.handle_path_info(second, info, now);
+    let before = client.session.transmit_batch(second);
+    assert!(before < 100_000, "a share of the window: {before}");
+    fail(&mut client);
+    assert_eq!(client.session.usable_connections(), 1);
+    assert!(client.session.has_choice(second));
+    assert_eq!(client.session.transmit_batch(second), before);
+    client.clock.advance(Duration::from_millis(500));
+    client.session.handle_timeout(client.clock.now());
+    let (_sent, _) = client.transmit_on(second);
+    assert!(!client.session.has_choice(second));
+    assert!(client.session.transmit_batch(second) > 4 * before);
+}
+
 /// what the peer acknowledges while it is in doubt is not sent again.
 #[test]
 fn what_arrived_after_all_is_not_sent_again() {

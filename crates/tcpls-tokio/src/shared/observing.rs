@@ -101,7 +101,7 @@ fn unobserved(state: &State, connection: ConnectionHandle, now: Instant) -> Opti
 /// can carry; while there is none, what is soon sent, because there may be one soon.
 fn new_unsent_limit(state: &mut State, connection: ConnectionHandle) -> Option<u32> {
     let batch = state.core.transmit_batch(connection);
-    let alone = if state.core.usable_connections() > 1 {
+    let alone = if state.core.has_choice(connection) {
         0
     } else {
         unsent_alone(state.core.path_info(connection)?)
