@@ -2,9 +2,16 @@
 
 use std::net::SocketAddr;
 
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::Error;
+
+/// The congestion control of all transports: what Linux and the QUIC libraries take by default. Another one, like
+/// BBR, may pace, which costs timers.
+#[cfg(target_os = "linux")]
+pub(super) const CONGESTION_CONTROL: &str = "cubic";
 
 /// A listener, and its address.
 pub(super) struct Listening {
@@ -24,8 +31,11 @@ impl Listening {
         let (near, accepted) =
             tokio::join!(TcpStream::connect(self.address), self.listener.accept());
         let (near, far) = (near?, accepted?.0);
-        near.set_nodelay(true)?;
-        far.set_nodelay(true)?;
+        for end in [&near, &far] {
+            end.set_nodelay(true)?;
+            #[cfg(target_os = "linux")]
+            SockRef::from(end).set_tcp_congestion(CONGESTION_CONTROL.as_bytes())?;
+        }
         Ok((near, far))
     }
 }

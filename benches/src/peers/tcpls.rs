@@ -11,6 +11,8 @@ use tcpls_tokio::{
 };
 
 use super::byte_stream::{Reading, Writing};
+#[cfg(target_os = "linux")]
+use super::tcp::CONGESTION_CONTROL;
 use super::tls::configurations;
 use crate::transport::{self, Joined, Link, Peer, SESSION_WINDOW, STREAM_WINDOW};
 use crate::{Error, Identity, SERVER_NAME};
@@ -87,6 +89,8 @@ impl Tcpls {
         }
         let mut transport = TransportConfig::default();
         transport.session(session);
+        #[cfg(target_os = "linux")]
+        transport.congestion_control(CONGESTION_CONTROL);
         Ok(Arc::new(transport))
     }
 }
