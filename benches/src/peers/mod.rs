@@ -2,6 +2,7 @@
 
 mod bare_records;
 mod byte_stream;
+mod chunks;
 mod h2;
 mod noq;
 mod qmux;

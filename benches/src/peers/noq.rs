@@ -7,6 +7,7 @@ use bytes::Bytes;
 use noq::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use noq::{Connection, Endpoint, RecvStream, SendStream, TransportConfig};
 
+use super::chunks::{length, no_chunks};
 use super::tls::configurations;
 use super::udp;
 use crate::transport::{self, Link, Peer, SESSION_WINDOW, STREAM_WINDOW};
@@ -104,7 +105,8 @@ pub(super) struct NoqReceiver(RecvStream);
 
 impl transport::Receiver for NoqReceiver {
     async fn receive(&mut self) -> Result<usize, Error> {
-        let chunk = self.0.read_chunk(usize::MAX).await?;
-        Ok(chunk.map_or(0, |chunk| chunk.len()))
+        let mut chunks = no_chunks();
+        let count = self.0.read_many_chunks(&mut chunks).await?;
+        Ok(length(&chunks, count))
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{Connection, Endpoint, MtuDiscoveryConfig, RecvStream, SendStream, TransportConfig};
 
+use super::chunks::{length, no_chunks};
 use super::tls::configurations;
 use super::udp;
 use crate::transport::{self, Link, Peer, SESSION_WINDOW, STREAM_WINDOW};
@@ -139,7 +140,8 @@ pub(super) struct QuinnReceiver(RecvStream);
 
 impl transport::Receiver for QuinnReceiver {
     async fn receive(&mut self) -> Result<usize, Error> {
-        let chunk = self.0.read_chunk(usize::MAX, true).await?;
-        Ok(chunk.map_or(0, |chunk| chunk.bytes.len()))
+        let mut chunks = no_chunks();
+        let count = self.0.read_chunks(&mut chunks).await?;
+        Ok(length(&chunks, count))
     }
 }

@@ -11,6 +11,7 @@ use tcpls_tokio::{
 };
 
 use super::byte_stream::{Reading, Writing};
+use super::chunks::{length, no_chunks};
 #[cfg(target_os = "linux")]
 use super::tcp::CONGESTION_CONTROL;
 use super::tls::configurations;
@@ -219,8 +220,9 @@ impl transport::Receiver for TcplsReceiver {
     async fn receive(&mut self) -> Result<usize, Error> {
         match self {
             Self::Chunks(stream) => {
-                let chunk = stream.read_chunk(usize::MAX).await?;
-                Ok(chunk.map_or(0, |chunk| chunk.len()))
+                let mut chunks = no_chunks();
+                let count = stream.read_chunks(&mut chunks).await?;
+                Ok(length(&chunks, count))
             }
             Self::Copies(stream) => stream.receive().await,
         }

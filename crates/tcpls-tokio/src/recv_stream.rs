@@ -71,6 +71,39 @@ impl RecvStream {
         poll_fn(|cx| self.poll_with(cx, |state, id| state.core.recv(id).read_chunk(max))).await
     }
 
+    /// Reads the next chunks that are there, as many as `chunks` has places for, without copying them;
+    /// tells how many it read, which is at least one, or `None` at the end of the stream.
+    ///
+    /// They are in order and share memory with the records they came in. This costs a fast reader less than
+    /// as many calls of [`read_chunk`](Self::read_chunk). Gives `Some(0)` only for empty `chunks`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it completes, nothing was read.
+    pub async fn read_chunks(&mut self, chunks: &mut [Bytes]) -> Result<Option<usize>, ReadError> {
+        if chunks.is_empty() {
+            return Ok(Some(0));
+        }
+        let mut read = |state: &mut State, id| {
+            let mut recv = state.core.recv(id);
+            let mut count = 0;
+            for place in &mut *chunks {
+                match recv.read_chunk(usize::MAX) {
+                    Ok(Some(chunk)) => *place = chunk,
+                    Ok(None) => break,
+                    Err(_) if count > 0 => break,
+                    Err(error) => return Err(error),
+                }
+                count += 1;
+            }
+            Ok(count)
+        };
+        let count = poll_fn(|cx| self.poll_with(cx, &mut read)).await?;
+        Ok((count > 0).then_some(count))
+    }
+
     /// Reads until the end of the stream, at most `limit` bytes.
     ///
     /// # Errors
@@ -81,11 +114,14 @@ impl RecvStream {
     /// Not cancel safe: what was read before it is dropped is lost.
     pub async fn read_to_end(&mut self, limit: usize) -> Result<Vec<u8>, ReadToEndError> {
         let mut all = Vec::new();
-        while let Some(chunk) = self.read_chunk(usize::MAX).await? {
-            if chunk.len() > limit.saturating_sub(all.len()) {
-                return Err(ReadToEndError::TooLong);
+        let mut chunks = [const { Bytes::new() }; AT_ONCE];
+        while let Some(count) = self.read_chunks(&mut chunks).await? {
+            for chunk in chunks.iter_mut().take(count).map(std::mem::take) {
+                if chunk.len() > limit.saturating_sub(all.len()) {
+                    return Err(ReadToEndError::TooLong);
+                }
+                all.extend_from_slice(&chunk);
             }
-            all.extend_from_slice(&chunk);
         }
         Ok(all)
     }
@@ -150,6 +186,9 @@ impl RecvStream {
             })
     }
 }
+
+/// How many chunks [`RecvStream::read_to_end`] reads at a time.
+const AT_ONCE: usize = 8;
 
 impl AsyncRead for RecvStream {
     fn poll_read(

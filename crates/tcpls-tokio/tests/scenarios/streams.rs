@@ -62,6 +62,37 @@ async fn a_finished_direction_leaves_the_other_open() {
     }
 }
 
+/// R7: several chunks at a time are the bytes in their order, and then the end.
+#[tokio::test]
+async fn chunks_are_read_several_at_a_time() {
+    let (client, server) = pair().await;
+    let (mut send, _recv) = client.open_bi().await.unwrap();
+    let data = pattern(9, 1_000_000);
+    let writing = data.clone();
+    let writer = tokio::spawn(async move {
+        send.write_all(&writing).await.unwrap();
+        send.finish().unwrap();
+        send.stopped().await.unwrap();
+    });
+    let (_send, mut recv) = server.accept_bi().await.unwrap();
+    assert_eq!(recv.read_chunks(&mut []).await.unwrap(), Some(0));
+    let mut chunks = [const { Bytes::new() }; 5];
+    let mut all: Vec<u8> = Vec::new();
+    let mut most = 0;
+    while let Some(count) = recv.read_chunks(&mut chunks).await.unwrap() {
+        most = most.max(count);
+        all.extend(chunks[..count].iter().flatten());
+        // Some more arrive meanwhile.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(all == data, "{} bytes", all.len());
+    assert!((2..=5).contains(&most), "{most}");
+    assert_eq!(recv.read_chunks(&mut chunks).await.unwrap(), None);
+    writer.await.unwrap();
+    drop((client, server));
+    assert_eq!(recv.read_chunks(&mut chunks).await.unwrap(), None);
+}
+
 /// R6: streams do not mix.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_streams_at_once_keep_their_bytes_apart() {
