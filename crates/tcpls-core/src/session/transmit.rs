@@ -72,7 +72,7 @@ pub(super) fn poll(
     if given > 0 {
         session.next_deadline.forget();
     }
-    session.streams.wake_drained(&mut session.events);
+    session.streams.on_given_out(&mut session.events);
     let state = if wants(session, c) {
         TransmitState::More
     } else {

@@ -172,9 +172,11 @@ impl Streams {
         }
     }
 
-    /// Reports streams that a writer waited for and that have nothing left to give out.
-    pub(crate) fn wake_drained(&mut self, events: &mut EventQueue) {
+    /// Some was given out: tells writers that waited until nothing of their stream is left, and those in line
+    /// for room where no acknowledgment will make it more.
+    pub(crate) fn on_given_out(&mut self, events: &mut EventQueue) {
         self.sending.wake_drained(events);
+        self.sending.wake_blocked(&mut self.map, events);
     }
 
     /// Bytes that a write would take.

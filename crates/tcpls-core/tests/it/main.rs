@@ -46,3 +46,4 @@ mod stream_change;
 mod streams;
 mod talk;
 mod tokens;
+mod waiting_writers;

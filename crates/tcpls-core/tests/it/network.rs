@@ -201,7 +201,7 @@ impl Network {
     /// What the network does, or who manages connections.
     fn happening(&mut self) {
         let (role, wire) = (self.role(), self.wire());
-        let what = self.random.up_to(24);
+        let what = self.random.up_to(27);
         self.note(&format!("{what} {role:?} {wire}"));
         let spare = self.game.pair.client.session.stats().unused_tokens;
         let now = self.game.pair.clock.now();
@@ -266,7 +266,17 @@ impl Network {
                 let _unknown = session.send(StreamId::from_wire(id)).set_priority(priority);
             }
             22..=23 => self.advertise(role),
-            _ => self.withdraw(role),
+            24 => self.withdraw(role),
+            25 => self.game.pair.host(role).session.force_key_update(),
+            26 => {
+                let c = self.game.pair.host(role).connection(wire);
+                self.game.pair.host(role).session.probe(c);
+            }
+            _ => {
+                let wanted = u8::try_from(self.random.up_to(9)).unwrap();
+                let asked = self.game.pair.host(role).session.request_tokens(wanted);
+                self.note(&format!("{asked:?}"));
+            }
         }
     }
 
@@ -318,13 +328,21 @@ impl Network {
         }
     }
 
+    /// No deadline moves unnoticed, whatever was done last.
+    fn check_deadlines(&mut self) {
+        for role in [Role::Client, Role::Server] {
+            let session = &mut self.game.pair.host(role).session;
+            let earliest = session.earliest_deadline();
+            assert_eq!(session.poll_timeout(), earliest, "{role:?}");
+        }
+    }
+
     /// What holds at any time.
     fn check(&mut self) {
+        self.check_deadlines();
         for role in [Role::Client, Role::Server] {
             let host = self.game.pair.host(role);
             assert_eq!(host.session.close_reason(), None, "{role:?}");
-            let next = host.session.poll_timeout();
-            assert_eq!(next, host.session.earliest_deadline(), "{role:?}");
             let stats = host.session.stats();
             let held = stats.bytes_unread + stats.bytes_out_of_order;
             assert!(stats.bytes_unacked <= SEND_BUFFER.try_into().unwrap());
@@ -492,6 +510,7 @@ fn play(seed: u64) -> Tally {
             }
             _ => drop(network.game.pair.step()),
         }
+        network.check_deadlines();
         network.game.pair.settle();
         network.keep_connected();
         network.check();

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tcpls_core::{
     Event, SessionConfig, StreamAnnouncement, WriteError,
     testing::Solo,
-    wire::{Role, StreamId},
+    wire::{Features, Role, SessionParams, StreamId},
 };
 
 use crate::talk::ack;
@@ -97,4 +97,37 @@ fn what_is_left_of_a_share_is_for_others() {
     client.transmit();
     client.receive(&[ack(0, 4)]);
     assert_eq!(told(&mut client), line[8..11]);
+}
+
+/// Where the peer reads too little of what fills the buffer, no acknowledgment makes more of the little room
+/// that a stream leaves which is broken off before any of it was sent: who waits is told of that.
+#[test]
+fn who_waits_is_told_of_what_a_broken_stream_leaves() {
+    let mut config = SessionConfig::new();
+    config
+        .announcement(StreamAnnouncement::WithData)
+        .session_send_buffer(32 * SHARE);
+    let params = SessionParams {
+        max_data: Some(1 << 20),
+        max_stream_data: Some(100),
+        max_streams: Some(3),
+        features: Features::FLOW_CONTROL.with(Features::STREAM_RESET),
+        ..SessionParams::default()
+    };
+    let mut client = Solo::with_params(Role::Client, config, Some(params));
+    let [unread, broken, waiting] = [(); 3].map(|()| client.session.open_bi().unwrap());
+    let most = vec![1; 31 * SHARE + 200];
+    assert_eq!(client.session.send(unread).write(&most), Ok(most.len()));
+    client.transmit();
+    client.receive(&[ack(0, 0)]);
+    assert_eq!(write(&mut client, broken), Ok(SHARE - 100));
+    assert_eq!(write(&mut client, waiting), Err(WriteError::Blocked));
+    client.session.send(broken).reset(0).unwrap();
+    // Too little for a share, while something is to be sent.
+    let written = client.session.send(unread).write(&[1; 10]);
+    assert_eq!(written, Err(WriteError::Blocked));
+    assert_eq!(told(&mut client), []);
+    client.transmit();
+    assert_eq!(told(&mut client), [waiting, unread]);
+    assert_eq!(write(&mut client, waiting), Ok(SHARE - 100));
 }
