@@ -72,6 +72,11 @@ async fn closed(events: &mut tcpls_tokio::PathEvents) -> (u32, Option<Connection
     }
 }
 
+/// Whether nothing comes back on a path for a moment, as happens where the machine is busy.
+fn is_silent(session: &Session, path: usize) -> bool {
+    session.path_stats()[path].state == PathState::Suspect
+}
+
 /// R18, A-45: a path that fails is joined again while the session goes on with another.
 #[tokio::test]
 async fn a_path_that_fails_comes_back() {
@@ -137,21 +142,40 @@ async fn a_closed_path_ends_in_order() {
     let path = near.open_path(options.remote(home.server)).await.unwrap();
     let first = near.paths().remove(0);
     let (mut near_events, mut far_events) = (near.path_events(), far.path_events());
+    // As long as the path is there, it gets more, so that it carries that much however fast the other is.
+    let (mut send, _recv) = near.open_bi().await.unwrap();
+    send.set_paths(std::slice::from_ref(&first)).unwrap();
+    let piece = pattern(3, 256 << 10);
+    let writing = async {
+        while !first.is_closed() {
+            send.write_all(&piece).await.unwrap();
+        }
+        send.finish().unwrap();
+        send.stopped().await.unwrap();
+    };
+    let reading = async {
+        let (_send, mut recv) = far.accept_bi().await.unwrap();
+        let all = recv.read_to_end(1 << 30).await.unwrap();
+        assert!(all.chunks(piece.len()).all(|got| got == piece));
+    };
     let closing = async {
-        while first.stats().bytes_sent < 1 << 20 {
+        while first.stats().bytes_sent < 1 << 20 || is_silent(near, 1) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         first.close();
     };
-    tokio::join!(transfer(near, far, pattern(3, 8 << 20)), closing);
+    tokio::join!(writing, reading, closing);
     assert_eq!(closed(&mut near_events).await, (0, None));
     assert_eq!(closed(&mut far_events).await, (0, None));
+    while is_silent(near, 1) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let stats = near.path_stats();
     let states: Vec<_> = stats.iter().map(|path| path.state).collect();
     assert_eq!(states, [PathState::Ended { reason: None }, PathState::Open]);
     assert_eq!(stats[0].remote_address, Some(home.proxy.address()));
     assert_eq!(stats[0].counters, first.stats());
-    assert!(stats[0].counters.bytes_sent > 1 << 20);
+    assert!(stats[0].counters.bytes_sent >= 1 << 20);
     let counted: Vec<_> = stats
         .iter()
         .map(|path| path.segments_retransmitted.is_some())

@@ -30,3 +30,4 @@ mod resumption;
 mod streams;
 mod tokens;
 mod waiters;
+mod wakeups;
