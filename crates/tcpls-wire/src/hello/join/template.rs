@@ -141,6 +141,7 @@ impl JoinTemplate {
         write::prefixed_u16(&self.cipher_suites, &mut body);
         write::prefixed_u8(&[NO_COMPRESSION], &mut body);
         write::prefixed_u16(&self.extension_list(shape, token, random), &mut body);
+        debug_assert_eq!(HANDSHAKE_HEADER + body.len(), length, "measured wrong");
         write::record(RECORD_VERSION, HandshakeType::CLIENT_HELLO, &body, out);
         JoinOffer {
             shape,
