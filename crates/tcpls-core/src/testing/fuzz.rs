@@ -40,7 +40,9 @@ pub fn session_records(data: &[u8]) {
         let (content, more) = more.split_at_checked(length.into()).unwrap_or((more, &[]));
         rest = more;
         step(&mut solo, &mut connections, kind, content);
+        check_deadline(&mut solo);
         solo.events();
+        check_deadline(&mut solo);
         let stats = solo.session.stats();
         if solo.session.close_reason().is_none() {
             let held = stats
@@ -58,6 +60,12 @@ pub fn session_records(data: &[u8]) {
         solo.advance(Duration::from_secs(6));
     }
     assert!(solo.session.close_reason().is_some() && solo.session.poll_timeout().is_none());
+}
+
+/// No deadline moved unnoticed.
+fn check_deadline(solo: &mut Solo) {
+    let earliest = solo.session.earliest_deadline();
+    assert_eq!(solo.session.poll_timeout(), earliest);
 }
 
 fn step(solo: &mut Solo, connections: &mut Vec<crate::ConnectionHandle>, kind: u8, content: &[u8]) {
