@@ -56,6 +56,12 @@ impl PathState {
         self.presence == Presence::Leaves
     }
 
+    /// Whether the peer leaves the connection or knows that this side does: then it ends what it sends here
+    /// as soon as it has nothing more to say.
+    pub(super) fn is_left_or_known_to_be(&self) -> bool {
+        self.is_left() || self.leaving == Leaving::Known
+    }
+
     /// Whether the connection may end: the peer knows that it is left, where it is told. Each side may be
     /// about to leave the one that the other keeps, and finds out in time.
     pub(super) fn may_end(&self) -> bool {

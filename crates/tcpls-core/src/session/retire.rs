@@ -142,8 +142,8 @@ pub(super) fn on_deadline(session: &mut Session, c: ConnectionHandle, now: Insta
             let retiring = matches!(state.write, WriteHalf::Retiring(_));
             if state.is_moved() || retiring && connection.sent.is_settled() {
                 bury(session, c, now);
-            } else if retiring && connection.path.is_left() {
-                // The peer reads all that was sent here: nothing failed.
+            } else if retiring && connection.path.is_left_or_known_to_be() {
+                // The peer reads all that was sent here, and may be slow at it: nothing failed.
                 connection.state.on_moved(given_up);
                 failover::requeue(session, c);
             } else if retiring && session.config.failover == Failover::Off {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tcpls_core::{
-    ConnectionHandle, Event, PathStatus, Profile, SessionConfig, TransmitState,
+    ConnectionFailure, ConnectionHandle, Event, PathStatus, Profile, SessionConfig, TransmitState,
     testing::{LinkConfig, Pair, PairConfig, Solo},
     wire::{
         ConnectionCloseFrame, ConnectionId, ConnectionPriorityFrame, ExtendedFrame, Frame,
@@ -95,6 +95,38 @@ fn late_acknowledgments_on_a_connection_that_was_left_are_no_failure() {
     }));
     let again = all_frames(&client.transmit_on(second).0).contains(&data(id, 0, b"old"));
     assert!(again, "it goes elsewhere all the same");
+}
+
+/// neither did one that this side left and whose peer, which knows it, ended its direction first and
+/// is slow to read.
+#[test]
+fn late_acknowledgments_on_a_connection_that_is_known_to_be_left_are_no_failure() {
+    for (knows, failure) in [(true, None), (false, Some(ConnectionFailure::Eof))] {
+        let (mut client, second) = client();
+        let id = client.session.open_bi().unwrap();
+        client.session.send(id).write(b"old").unwrap();
+        client.transmit();
+        let now = client.clock.now();
+        client.session.retire(client.first, now).unwrap();
+        assert_eq!(all_frames(&client.transmit_on(second).0), [leaves(0)]);
+        if knows {
+            let sent = client
+                .session
+                .connection_stats(second)
+                .unwrap()
+                .records_sent;
+            client.receive_on(second, &[ack(1, sent - 1)]);
+        }
+        client.session.handle_eof(client.first, now);
+        client.advance(Duration::from_secs(1));
+        assert_eq!(client.transmit_on(client.first).1, TransmitState::Close);
+        assert!(client.events().contains(&Event::ConnectionClosed {
+            connection: client.first,
+            failure,
+        }));
+        let again = all_frames(&client.transmit_on(second).0).contains(&data(id, 0, b"old"));
+        assert!(again, "it goes elsewhere all the same");
+    }
 }
 
 /// the last connection is not left because the peer says so; neither are two that each side leaves
@@ -206,7 +238,7 @@ fn the_status_of_a_new_connection_waits_for_it() {
     client.hear_on(third);
     client.receive_on(third, &[ack(0, 0)]);
     let now = client.clock.now();
-    let failure = tcpls_core::ConnectionFailure::Reset;
+    let failure = ConnectionFailure::Reset;
     client.session.handle_failure(client.first, failure, now);
     let again = all_frames(&client.transmit_on(third).0).contains(&word);
     assert!(!again, "it was acknowledged");
@@ -293,7 +325,7 @@ fn probes_are_bounded() {
     let is_probed = |event: &Event| matches!(event, Event::Probed { .. });
     assert!(!client.events().iter().any(is_probed));
     let now = client.clock.now();
-    let failure = tcpls_core::ConnectionFailure::Reset;
+    let failure = ConnectionFailure::Reset;
     client.session.handle_failure(client.first, failure, now);
     client.advance(Duration::from_secs(1));
     let sent = client.transmit_on(second).0;
