@@ -136,12 +136,8 @@ pub(super) fn rows() -> Vec<Scenario> {
 }
 
 async fn row(lab: Arc<Lab>, fault: Fault, directions: Directions) -> Result<Findings> {
-    let limit = match (fault.strike, directions) {
-        (Strike::Reset, [_, _]) => Some(limits::RESET_STALL_BOTH),
-        _ => fault.limit,
-    };
     let figures = vec![
-        Figure::new("longest stall", "ms", limit),
+        Figure::new("longest stall", "ms", fault.limit),
         Figure::new("longest stall before the fault", "ms", None),
         Figure::new("total time", "s", None),
         Figure::new("goodput", "Mbit/s", None),

@@ -22,9 +22,6 @@ pub(super) const ESTABLISHMENT_FALLBACK: Limit = Limit::at_most(450.0, Rigour::E
 /// Longest stall after an RST, in ms.
 pub(super) const RESET_STALL: Limit = Limit::at_most(60.0, Rigour::Enforced);
 
-/// The same with transfers in both directions at once, where it is about 60.
-pub(super) const RESET_STALL_BOTH: Limit = Limit::at_most(60.0, Rigour::Watched);
-
 /// Longest stall after a path turns into a hole while another is joined, in ms.
 pub(super) const HOLE_STALL: Limit = Limit::at_most(200.0, Rigour::Enforced);
 
