@@ -41,12 +41,12 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// How many rounds.
     pub(crate) fn rounds(&self) -> usize {
-        self.rounds.unwrap_or(if self.quick { 2 } else { 5 }).max(1)
+        self.rounds.unwrap_or(if self.quick { 2 } else { 4 }).max(1)
     }
 
     /// How much each measurement takes.
     pub(crate) fn effort(&self) -> Effort {
-        let window = self.window.unwrap_or(if self.quick { 150 } else { 500 });
+        let window = self.window.unwrap_or(if self.quick { 100 } else { 400 });
         Effort {
             warm_up: Duration::from_millis(window / 4),
             window: Duration::from_millis(window.max(1)),
