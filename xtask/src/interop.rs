@@ -61,7 +61,7 @@ pub(crate) fn clippy() -> Result<Verdict> {
 /// The arguments that select the package with every feature that can be built here.
 fn selection() -> Vec<String> {
     let mut features = vec![SECOND_BACKEND];
-    match OpenSsl::find_or_install().library {
+    match OpenSsl::find_or_install().headers {
         Some(version) => {
             println!("interop: with a peer on OpenSSL's library {version}");
             features.push(OPENSSL_PEER);

@@ -11,8 +11,8 @@ const PACKAGES: &str = "openssl libssl-dev pkg-config";
 pub(crate) struct OpenSsl {
     /// The version of the `openssl` program.
     pub(crate) program: Option<String>,
-    /// The version of the library that programs can be built against.
-    pub(crate) library: Option<String>,
+    /// The version of the library whose headers are there, so that programs can be built against it.
+    pub(crate) headers: Option<String>,
 }
 
 impl OpenSsl {
@@ -34,13 +34,13 @@ impl OpenSsl {
 
     /// Whether nothing is missing.
     pub(crate) fn is_complete(&self) -> bool {
-        self.program.is_some() && self.library.is_some()
+        self.program.is_some() && self.headers.is_some()
     }
 
     fn find() -> Self {
         Self {
             program: answer("openssl", &["version"]),
-            library: answer("pkg-config", &["--modversion", "openssl"]),
+            headers: answer("pkg-config", &["--modversion", "openssl"]),
         }
     }
 }
