@@ -32,6 +32,8 @@ pub(crate) struct Sending {
     session_limit: usize,
     /// Bytes unsent or unacknowledged.
     held: usize,
+    /// Bytes of these that were never sent.
+    unsent: usize,
     /// Bytes that wait to be sent, for the first time or again.
     backlog: u64,
     /// Things that local writers wait for the peer to acknowledge.
@@ -41,8 +43,6 @@ pub(crate) struct Sending {
     ready: Lanes,
     /// How many bytes streams sent at most in a turn, lately.
     turn: u64,
-    /// Bytes of these that were never sent.
-    unsent: usize,
     /// Bytes of room that writers were told of and have not used.
     promised: usize,
     /// Streams whose writer waits for room of the session.
@@ -181,8 +181,7 @@ impl Sending {
         if half.place != QueuePlace::Queued && half.next_len(credit).is_some() {
             self.leave_line(half);
             half.place = QueuePlace::Queued;
-            self.ready
-                .add(id, half.unsent(), &half.limit, (half.priority, half.share));
+            self.line_up(id, half);
         } else if half.place == QueuePlace::Out && half.is_starved(credit) {
             let number = match half.sharing {
                 Sharing::InTurns => None,
@@ -194,13 +193,18 @@ impl Sending {
         }
     }
 
+    /// Puts the stream in the queue.
+    fn line_up(&mut self, id: StreamId, half: &SendHalf) {
+        let standing = (half.priority, half.share);
+        self.ready.add(id, half.unsent(), &half.limit, standing);
+    }
+
     /// Limits the stream to these connections.
     pub(crate) fn set_limit(&mut self, id: StreamId, half: &mut SendHalf, limit: Limit) {
         let before = std::mem::replace(&mut half.limit, limit);
         if half.place == QueuePlace::Queued {
             self.ready.remove(id, &before);
-            self.ready
-                .add(id, half.unsent(), &half.limit, (half.priority, half.share));
+            self.line_up(id, half);
         }
         self.rejoin(id, half);
     }
@@ -210,8 +214,7 @@ impl Sending {
         half.priority = priority;
         if half.place == QueuePlace::Queued {
             self.ready.remove(id, &half.limit);
-            self.ready
-                .add(id, half.unsent(), &half.limit, (half.priority, half.share));
+            self.line_up(id, half);
         }
         self.rejoin(id, half);
     }
