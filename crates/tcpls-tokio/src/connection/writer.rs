@@ -148,9 +148,10 @@ struct Turn {
 }
 
 impl Turn {
-    /// The writer's own task.
+    /// The writer's own task. It comes again at once; in between the connection is read, which has to wait
+    /// while something is sent.
     const OWN: Self = Self {
-        batches: usize::MAX,
+        batches: 1,
         portion: Portion::Everything,
     };
     /// A task that came with data, which is to get back to its own work.

@@ -6,8 +6,9 @@
 use std::io::{self, Read};
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -20,22 +21,27 @@ use crate::io::Receive;
 #[derive(Debug)]
 pub(crate) struct TcpReadHalf {
     stream: Arc<TcpStream>,
+    busy: Arc<Busy>,
 }
 
 /// The sending direction of a connection; it is shut down when dropped.
 #[derive(Debug)]
 pub(crate) struct TcpWriteHalf {
     stream: Arc<TcpStream>,
+    busy: Arc<Busy>,
     open: bool,
 }
 
 /// Both directions of `stream`, each for one task.
 pub(super) fn split(stream: &Arc<TcpStream>) -> (TcpReadHalf, TcpWriteHalf) {
+    let busy = Arc::new(Busy::default());
     let read = TcpReadHalf {
         stream: Arc::clone(stream),
+        busy: Arc::clone(&busy),
     };
     let write = TcpWriteHalf {
         stream: Arc::clone(stream),
+        busy,
         open: true,
     };
     (read, write)
@@ -50,6 +56,7 @@ impl AsyncRead for TcpReadHalf {
         let room = buf.remaining();
         loop {
             ready!(self.stream.poll_read_ready(cx))?;
+            ready!(self.busy.poll_sent(cx));
             let read = once(&self.stream, Interest::READABLE, room, || {
                 self.stream.try_read_buf(buf)
             });
@@ -74,9 +81,11 @@ impl AsyncWrite for TcpWriteHalf {
     ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.stream.poll_write_ready(cx))?;
+            let sending = self.busy.send();
             let written = once(&self.stream, Interest::WRITABLE, buf.len(), || {
                 self.stream.try_write(buf)
             });
+            drop(sending);
             if let Some(result) = written {
                 return Poll::Ready(result);
             }
@@ -98,6 +107,59 @@ impl Drop for TcpWriteHalf {
         if self.open && !is_reset_on_close(&self.stream) {
             // The connection is over either way.
             let _gone = shut_down(&self.stream);
+        }
+    }
+}
+
+/// Whether a system call sends on the socket.
+///
+/// Linux has one lock for a socket, and a thread that wants to read while another one sends much sleeps until
+/// that is done, even if all it would find is an acknowledgment. So the receiving direction keeps away
+/// meanwhile, and its thread does something else.
+#[derive(Debug, Default)]
+struct Busy {
+    sending: AtomicBool,
+    /// Who wants to read.
+    reader: Mutex<Option<Waker>>,
+}
+
+impl Busy {
+    /// Says that something is being sent, until the guard is dropped.
+    fn send(&self) -> Sending<'_> {
+        self.sending.store(true, Ordering::SeqCst);
+        Sending(self)
+    }
+
+    /// Waits until nothing is sent.
+    fn poll_sent(&self, cx: &Context<'_>) -> Poll<()> {
+        if !self.sending.load(Ordering::SeqCst) {
+            return Poll::Ready(());
+        }
+        let mut reader = self.reader();
+        *reader = Some(cx.waker().clone());
+        // Whoever has sent looks for the reader after saying so.
+        if self.sending.load(Ordering::SeqCst) {
+            Poll::Pending
+        } else {
+            *reader = None;
+            Poll::Ready(())
+        }
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Something is being sent.
+struct Sending<'a>(&'a Busy);
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.0.sending.store(false, Ordering::SeqCst);
+        let reader = self.0.reader().take();
+        if let Some(reader) = reader {
+            reader.wake();
         }
     }
 }
@@ -142,5 +204,39 @@ fn shut_down(stream: &TcpStream) -> io::Result<()> {
     match SockRef::from(stream).shutdown(Shutdown::Write) {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
         result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn the_reader_keeps_away_while_something_is_sent_and_is_woken_right_after() {
+        let busy = Busy::default();
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let cx = Context::from_waker(&waker);
+        assert_eq!(busy.poll_sent(&cx), Poll::Ready(()));
+        let sending = busy.send();
+        assert_eq!(busy.poll_sent(&cx), Poll::Pending);
+        assert_eq!(woken.0.load(Ordering::SeqCst), 0);
+        drop(sending);
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+        assert_eq!(busy.poll_sent(&cx), Poll::Ready(()));
+        drop(busy.send());
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1, "nobody wanted to read");
     }
 }
