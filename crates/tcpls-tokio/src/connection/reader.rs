@@ -131,7 +131,7 @@ impl Reader {
         let much = self.buffer.bytes.len() >= YIELD;
         let appetite = self.open_buffered(shared)?;
         if much {
-            tokio::task::yield_now().await;
+            give_way().await;
         }
         Ok(appetite)
     }
@@ -254,6 +254,22 @@ pub(crate) enum ReadEnd {
     Eof,
     Failed(ConnectionFailure),
     NotOpened(OpenError),
+}
+
+/// Lets those go first who are to run on this thread; another one may go on with the task meanwhile.
+///
+/// `tokio::task::yield_now` would wait until this thread has nothing else to do, which it never has while it
+/// also sends much, and nobody could take the task off it.
+async fn give_way() {
+    let mut gave_way = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut gave_way, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Reads into the stack first, so that waiting costs no buffer.
