@@ -20,6 +20,8 @@ pub enum TimeoutReason {
     Idle,
     /// A Ping is to keep the session alive (reading A-46).
     KeepAlive,
+    /// Writers that were told of room have had time to come for it: others are told.
+    Writers,
     /// A token is to be replaced or dropped, because it is not good for ever.
     Tokens,
 }

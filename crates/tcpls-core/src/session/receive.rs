@@ -275,6 +275,7 @@ fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), Clos
         session.effort.on_news();
     }
     if progress {
+        session.streams.note_stall(now);
         close::on_acked(session, now);
     }
     Ok(())

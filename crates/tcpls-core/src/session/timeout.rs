@@ -92,6 +92,8 @@ fn earliest(session: &Session) -> Option<(Instant, TimeoutReason)> {
     earliest.offer(idle, TimeoutReason::Idle);
     earliest.offer(keep_alive, TimeoutReason::KeepAlive);
     earliest.offer(tokens::deadline(session), TimeoutReason::Tokens);
+    let stall = session.streams.stall_deadline();
+    earliest.offer(stall, TimeoutReason::Writers);
     earliest.0
 }
 
@@ -126,6 +128,7 @@ pub(super) fn handle(session: &mut Session, now: Instant) {
     }
     liveness::on_timeout(session, now);
     tokens::on_timeout(session, now);
+    session.streams.on_timeout(now, &mut session.events);
     close::on_timeout(session, now);
     let (idle, keep_alive) = silence(session);
     if given_up(idle) {

@@ -73,6 +73,9 @@ pub(super) fn poll(
         session.next_deadline.forget();
     }
     session.streams.on_given_out(&mut session.events);
+    if given > 0 {
+        session.streams.note_stall(now);
+    }
     let state = if wants(session, c) {
         TransmitState::More
     } else {

@@ -6,6 +6,7 @@ use super::{
     lanes::Limit,
     ready::{Share, Sharing},
     send_buffer::{Piece, SendBuffer},
+    sending::Promise,
     starved::Turn,
     state::SendState,
 };
@@ -24,7 +25,7 @@ pub(crate) struct SendHalf {
     pub(crate) announcement: Announcement,
     pub(crate) waiting: Waiting,
     /// Bytes of the session's room that its writer was told of and has not used.
-    pub(crate) promised: usize,
+    pub(crate) promise: Promise,
     pub(crate) place: QueuePlace,
     /// The connections that it may use.
     pub(crate) limit: Limit,

@@ -1,6 +1,7 @@
 //! What the sending halves of a session share: the send buffer's limit, turns, and waiting writers.
 
 mod credit;
+mod promises;
 mod reset;
 mod room;
 
@@ -8,6 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+use self::promises::Promises;
+pub(crate) use self::{promises::Promise, room::Told};
 use super::{
     News, Stream,
     lanes::{Lanes, Limit},
@@ -43,8 +46,7 @@ pub(crate) struct Sending {
     ready: Lanes,
     /// How many bytes streams sent at most in a turn, lately.
     turn: u64,
-    /// Bytes of room that writers were told of and have not used.
-    promised: usize,
+    promises: Promises,
     /// Streams whose writer waits for room of the session.
     blocked: VecDeque<StreamId>,
     /// Streams whose writer waited until nothing was left unsent, which is now so.
@@ -72,7 +74,7 @@ impl Sending {
             ready: Lanes::default(),
             turn: 0,
             unsent: 0,
-            promised: 0,
+            promises: Promises::default(),
             blocked: VecDeque::new(),
             drained: Vec::new(),
             bytes_retransmitted: 0,

@@ -6,11 +6,13 @@ mod kinds;
 mod limits;
 mod opened;
 mod signals;
+mod stall;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use self::stall::Stall;
 use super::{
     Activity, Introduction, Kind, Stream,
     kind::{Arrivals, UniStreams},
@@ -21,7 +23,7 @@ use super::{
     receiving::{Effect, Receiving},
     recv::{Reader, RecvHalf},
     send::{Announcement, Outgoing, SendHalf},
-    sending::Sending,
+    sending::{Sending, Told},
     signal::{Signal, Signals},
 };
 use crate::{
@@ -52,6 +54,7 @@ pub(crate) struct Streams {
     uni_arrivals: Arrivals,
     uni: UniStreams,
     phase: Phase,
+    stall: Stall,
 }
 
 /// How many bytes the peer may be ahead of the application.
@@ -112,6 +115,7 @@ impl Streams {
             uni_arrivals: Arrivals::default(),
             uni: UniStreams::new(config.peer_uni_streams),
             phase: Phase::Open,
+            stall: Stall::default(),
         }
     }
 
@@ -176,7 +180,8 @@ impl Streams {
     /// for room where no acknowledgment will make it more.
     pub(crate) fn on_given_out(&mut self, events: &mut EventQueue) {
         self.sending.wake_drained(events);
-        self.sending.wake_blocked(&mut self.map, events);
+        self.sending
+            .wake_blocked(Told::First, &mut self.map, events);
     }
 
     /// Bytes that a write would take.
@@ -293,7 +298,8 @@ impl Streams {
         if self.sending.on_acked(&mut stream.send, sent, events) {
             self.settle(sent.stream, events);
         }
-        self.sending.wake_blocked(&mut self.map, events);
+        self.sending
+            .wake_blocked(Told::First, &mut self.map, events);
     }
 
     /// A Stream frame went out on a connection that failed.

@@ -1,8 +1,10 @@
 //! Writers that wait for room in the send buffer of the session.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tcpls_core::{
-    Event, SessionConfig, StreamAnnouncement, WriteError,
+    Event, SessionConfig, StreamAnnouncement, TimeoutReason, WriteError,
     testing::Solo,
     wire::{Features, Role, SessionParams, StreamId},
 };
@@ -72,7 +74,7 @@ fn who_is_told_of_room_finds_it() {
     }
 }
 
-/// Writers that were told and want nothing any more do not keep the room from those behind them.
+/// Writers that were told and want nothing any more keep the room from those behind them for a moment only.
 #[test]
 fn who_does_not_come_is_not_waited_for() {
     let (mut client, line) = line();
@@ -81,8 +83,43 @@ fn who_does_not_come_is_not_waited_for() {
         client.receive(&[ack(0, record)]);
         all.extend(told(&mut client));
     }
-    assert_eq!(all, line);
+    assert_eq!(all, line[..32]);
+    let (deadline, reason) = client.session.poll_timeout().unwrap();
+    assert_eq!(
+        (deadline - client.clock.now(), reason),
+        (Duration::from_millis(25), TimeoutReason::Writers)
+    );
+    client.session.handle_timeout(deadline);
+    assert_eq!(told(&mut client), line[32..]);
     assert_eq!(write(&mut client, line[99]), Ok(10 * SHARE));
+}
+
+/// Who was told and does not come has no claim on the room when others have used as much as there is, once and
+/// again; they go on meanwhile.
+#[test]
+fn who_does_not_come_for_long_is_forgotten() {
+    let (mut client, line) = line();
+    client.receive(&[ack(0, 15)]);
+    let first = told(&mut client);
+    assert_eq!(first, line[..32]);
+    let (absent, mut present) = first.split_at(16);
+    let mut turns = Vec::new();
+    let mut record = 15;
+    for _ in 0..10 {
+        for &id in present {
+            assert_eq!(write(&mut client, id), Ok(SHARE));
+            assert_eq!(write(&mut client, id), Err(WriteError::Blocked));
+        }
+        record += u64::try_from(client.transmit().len()).unwrap();
+        client.receive(&[ack(0, record)]);
+        turns.push(told(&mut client));
+        present = turns.last().unwrap();
+    }
+    assert!(turns[..3].iter().all(|told| told.len() == 16), "{turns:?}");
+    assert!(turns[6..].iter().all(|told| told.len() == 32), "{turns:?}");
+    for &id in absent {
+        assert_eq!(client.session.send(id).capacity(), 0);
+    }
 }
 
 /// What a writer was told of and left is given to others when it ends its stream, or is through with what
@@ -128,6 +165,6 @@ fn who_waits_is_told_of_what_a_broken_stream_leaves() {
     assert_eq!(written, Err(WriteError::Blocked));
     assert_eq!(told(&mut client), []);
     client.transmit();
-    assert_eq!(told(&mut client), [waiting, unread]);
+    assert_eq!(told(&mut client), [waiting]);
     assert_eq!(write(&mut client, waiting), Ok(SHARE - 100));
 }

@@ -3,11 +3,24 @@
 //! Writers that wait for room of the session stand in line for it. What is free is promised to the first of
 //! them, a share each, and nobody else gets it meanwhile: a writer that is told finds what it was told
 //! of, and one that goes on writing does not take from those who were told, but stands in line again.
+//!
+//! Some who were told may not want it any more. While data goes out, the others get their promises after
+//! a while. When nothing does, all are told, but not before those who were told had time to come: with
+//! thousands in line most would come for nothing.
 
 use std::collections::BTreeMap;
 
 use super::{MAX_PIECE, News, QueuePlace, Room, SendHalf, Sending, Stream, StreamId, length};
 use crate::{Event, WriteError, event::EventQueue};
+
+/// Which of the writers in line are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// As many as there are shares for.
+    First,
+    /// The same, or all of them if there is any room and nothing will make it more.
+    AllWhenQuiet,
+}
 
 /// How much room of a stream is enough to tell its writer at once, in bytes: half of what is taken ahead of the
 /// peer.
@@ -30,23 +43,22 @@ impl Sending {
 
     fn room_of_session(&self, half: &SendHalf) -> usize {
         let free = self.session_limit.saturating_sub(self.held);
-        let for_all = if self.blocked.is_empty() {
-            self.not_promised()
-        } else {
+        // Who was told may not want it any more: that is not to matter to who comes while half of it is free,
+        // or when nothing would ever tell them.
+        let for_all = if !self.blocked.is_empty() {
             0
-        };
-        free.min(for_all.max(half.promised))
-    }
-
-    /// Bytes of the session's room that nobody was told of. Who was told may not want it any more: that is not
-    /// to matter while half of it is free, or when nothing would ever tell the others.
-    fn not_promised(&self) -> usize {
-        let free = self.session_limit.saturating_sub(self.held);
-        if self.held <= self.session_limit / 2 || self.is_quiet() {
+        } else if self.held <= self.session_limit / 2 || self.is_quiet() {
             free
         } else {
-            free.saturating_sub(self.promised)
-        }
+            self.not_promised()
+        };
+        free.min(for_all.max(self.promises.left(half.promise)))
+    }
+
+    /// Bytes of the session's room that nobody was told of.
+    fn not_promised(&self) -> usize {
+        let free = self.session_limit.saturating_sub(self.held);
+        free.saturating_sub(self.promises.outstanding())
     }
 
     /// Whether no acknowledgment is to come: nothing is on its way or can go.
@@ -90,14 +102,13 @@ impl Sending {
     /// So much was written.
     pub(super) fn use_room(&mut self, half: &mut SendHalf, bytes: usize) {
         self.held += bytes;
-        let kept = half.promised.min(bytes);
-        half.promised -= kept;
-        self.promised -= kept;
+        let limit = self.session_limit;
+        self.promises.keep(&mut half.promise, bytes, limit);
     }
 
     /// What is left of a promise is for others.
     pub(super) fn drop_promise(&mut self, half: &mut SendHalf) {
-        self.promised -= std::mem::take(&mut half.promised);
+        self.promises.take_back(&mut half.promise);
     }
 
     /// Some of what this half holds is acknowledged, or the peer lets it send more: its writer is told when
@@ -120,17 +131,27 @@ impl Sending {
     }
 
     /// Tells writers that wait for room of the session, in the order they came: as many as there are
-    /// shares. All of them, if there is any room and no acknowledgment will make it more: those that
-    /// were told before may want nothing any more.
+    /// shares.
     pub(crate) fn wake_blocked(
         &mut self,
+        told: Told,
         streams: &mut BTreeMap<StreamId, Box<Stream>>,
         events: &mut EventQueue,
     ) {
         let share = self.share(self.session_limit);
-        let is_last = self.is_quiet() && self.held < self.session_limit;
+        let stalled = self.is_stalled();
+        let all = told == Told::AllWhenQuiet && stalled;
+        if all {
+            self.promises.forget();
+        }
+        // What no acknowledgment will make more is enough if nobody was told of it.
+        let least = if stalled && self.promises.outstanding() == 0 {
+            1
+        } else {
+            share
+        };
         let mut room = self.not_promised();
-        while !self.blocked.is_empty() && (room >= share || is_last) {
+        while room >= least || all {
             let Some(id) = self.blocked.pop_front() else {
                 return;
             };
@@ -140,12 +161,18 @@ impl Sending {
             if half.waiting.room == Room::OfSession {
                 self.stop_waiting_for_room(half);
                 self.drop_promise(half);
-                half.promised = room.min(share);
-                self.promised += half.promised;
-                room -= half.promised;
+                let promised = room.min(share);
+                self.promises.make(&mut half.promise, promised);
+                room -= promised;
                 events.push(Event::Writable(id));
             }
         }
+    }
+
+    /// Whether writers stand in line though there is room, and nothing is on its way or can go: if those who
+    /// were told want nothing any more, nobody else will ever hear of it.
+    pub(crate) fn is_stalled(&self) -> bool {
+        !self.blocked.is_empty() && self.is_quiet() && self.held < self.session_limit
     }
 
     /// What a writer is told of at a time: what its stream sends in a turn, as each time costs as much as a

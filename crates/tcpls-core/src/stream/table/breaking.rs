@@ -2,7 +2,7 @@
 
 use super::{
     CloseReason, Event, EventQueue, Features, Kind, News, Phase, Reader, ResetError, Signal,
-    StreamId, Streams,
+    StreamId, Streams, Told,
 };
 use crate::wire::{ExtendedFrame, ResetStreamFrame, StopSendingFrame};
 
@@ -32,7 +32,8 @@ impl Streams {
                 }
                 stream.send.reset_code = code;
                 self.signals.push(Signal::Reset(id));
-                self.sending.wake_blocked(&mut self.map, events);
+                self.sending
+                    .wake_blocked(Told::AllWhenQuiet, &mut self.map, events);
                 Ok(())
             }
             None if opened => Err(ResetError::Over),
@@ -71,7 +72,8 @@ impl Streams {
         if unfinished && breaks_off {
             self.sending.reset(&mut stream.send);
             self.signals.push(Signal::Reset(id));
-            self.sending.wake_blocked(&mut self.map, events);
+            self.sending
+                .wake_blocked(Told::AllWhenQuiet, &mut self.map, events);
         } else if unfinished {
             stream.send.state.abandon();
             if self.on_abandoned(id) == News::Some {
@@ -118,7 +120,8 @@ impl Streams {
                 .on_stopped(id, &mut stream.send, frame.code, events)
         {
             self.signals.push(Signal::Reset(id));
-            self.sending.wake_blocked(&mut self.map, events);
+            self.sending
+                .wake_blocked(Told::AllWhenQuiet, &mut self.map, events);
             return Ok(News::Some);
         }
         Ok(opens)
