@@ -6,9 +6,13 @@ use tcpls_benches::transport::{Receiver, Sender, Session, WRITE};
 
 use crate::meter::Gauge;
 
-/// Sends until the gauge says stop; gives the bytes.
-pub(super) async fn pump(mut to: impl Sender, gauge: &Gauge) -> Result<u64, Error> {
-    let block = Bytes::from(vec![7; WRITE]);
+/// What [`pump`] sends again and again.
+pub(super) fn block() -> Bytes {
+    Bytes::from(vec![7; WRITE])
+}
+
+/// Sends `block` until the gauge says stop; gives the bytes.
+pub(super) async fn pump(mut to: impl Sender, block: Bytes, gauge: &Gauge) -> Result<u64, Error> {
     let mut sent = 0;
     while !gauge.is_stopped() {
         to.send(block.clone()).await?;
