@@ -8,8 +8,10 @@
 mod fate;
 mod reader;
 mod receive_buffer;
+mod receiver;
 mod writer;
 
 pub(crate) use fate::Fate;
 pub(crate) use reader::{Answer, ReadEnd, Reader};
+pub(crate) use receiver::Receiver;
 pub(crate) use writer::Writer;

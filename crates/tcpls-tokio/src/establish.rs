@@ -15,7 +15,7 @@ use tcpls_core::{ConnectionHandle, ConnectionStart, Session as Core};
 
 use crate::clients::Place;
 use crate::config::{ClientConfig, ServerConfig, TransportConfig};
-use crate::connection::{Answer, Fate, Reader, Writer};
+use crate::connection::{Answer, Fate, Reader, Receiver, Writer};
 use crate::connector::Connected;
 use crate::error::ConnectError;
 use crate::follow::{FollowPaths, Follower, News};
@@ -225,25 +225,29 @@ impl NewConnection<'_> {
             options,
             fate: Arc::clone(&fate),
         };
+        let receiver_fate = Arc::clone(&fate);
         let added = shared.update(|state, now| {
             if state.ended().is_some() {
                 return None;
             }
-            let writer = |handle| Arc::new(Writer::new(handle, write, sealer, &prefix));
-            let (handle, writer) = state.add_connection(start, socket, writer, now);
+            let halves = |handle| {
+                let receiver = Receiver::new(handle, read, opener, &received, receiver_fate);
+                let writer = Writer::new(handle, write, sealer, &prefix);
+                (Arc::new(receiver), Arc::new(writer))
+            };
+            let (handle, receiver, writer) = state.add_connection(start, socket, halves, now);
             if let Some(first) = first {
                 state.core.handle_record(handle, first, now);
             }
             if start.id != ConnectionId::FIRST {
                 state.core.ping(handle);
             }
-            Some((handle, writer))
+            Some((handle, receiver, writer))
         });
-        let Some((handle, writer)) = added else {
+        let Some((handle, receiver, writer)) = added else {
             return Ok(None);
         };
-        let reader_fate = Arc::clone(&fate);
-        let reader = Reader::new(handle, read, opener, &received, reader_fate).expecting(answer);
+        let reader = Reader::new(handle, receiver).expecting(answer);
         // The session counts as live while they run.
         let held = || Arc::clone(registration);
         tokio::spawn(Box::new(reader).run(Arc::clone(shared), held()));

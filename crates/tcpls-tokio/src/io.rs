@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf};
 use tokio::net::TcpStream;
 use tokio::task::unconstrained;
@@ -23,6 +24,17 @@ pub(crate) trait Receive: AsyncRead + Send + Unpin {
     /// Reads what has arrived, without waiting for the runtime to notice; 0 is the end, and
     /// [`ErrorKind::WouldBlock`] says that nothing is there.
     fn read_now(&mut self, space: &mut [u8]) -> io::Result<usize>;
+
+    /// Reads once what the runtime knows to have arrived; [`ErrorKind::WouldBlock`] says that it knows of
+    /// nothing, or cannot tell.
+    fn try_read(&mut self, _buffer: &mut BytesMut) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    /// Waits for something to read, where [`try_read`](Self::try_read) can tell.
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl<IO: AsyncRead + Send> Receive for ReadHalf<IO> {

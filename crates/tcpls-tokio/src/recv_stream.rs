@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tcpls_core::wire::StreamId;
 use tokio::io::{AsyncRead, ReadBuf};
 
+use crate::connection::Receiver;
 use crate::error::{ReadError, ReadToEndError};
 use crate::session::Handle;
 use crate::shared::{Interest, State};
@@ -169,23 +170,51 @@ impl RecvStream {
         result.map_ok(|()| filled)
     }
 
-    /// Runs `read`, and waits for data when it finds none.
+    /// Runs `read`, and waits for data when it finds none: first at the socket, where that is where it comes
+    /// from next.
     fn poll_with<R>(
         &self,
         cx: &Context<'_>,
-        read: impl FnOnce(&mut State, StreamId) -> Result<R, tcpls_core::ReadError>,
+        mut read: impl FnMut(&mut State, StreamId) -> Result<R, tcpls_core::ReadError>,
     ) -> Poll<Result<R, ReadError>> {
-        self.handle
-            .shared
-            .change(|state| match read(state, self.id) {
-                Ok(data) => Poll::Ready(Ok(data)),
-                Err(tcpls_core::ReadError::Blocked) => {
-                    state.waiting.for_stream(self.id, Interest::Read, cx)
-                }
-                Err(error) => Poll::Ready(Err(state.read_error(error))),
-            })
+        let shared = &self.handle.shared;
+        let (mut found, mut source) = shared.change(|state| self.look(state, cx, &mut read));
+        for _ in 0..AT_A_CALL {
+            let Some(receiver) = source.take() else {
+                break;
+            };
+            let look = |state: &mut State| {
+                state.waiting.take_back(self.id, Interest::Read);
+                self.look(state, cx, &mut read)
+            };
+            match receiver.read_now(shared, cx, look) {
+                Some((now, next)) => (found, source) = (now, next),
+                None => break,
+            }
+        }
+        found
+    }
+
+    /// Runs `read`; when it finds nothing, leaves word and says who could read more.
+    fn look<R>(
+        &self,
+        state: &mut State,
+        cx: &Context<'_>,
+        read: impl FnOnce(&mut State, StreamId) -> Result<R, tcpls_core::ReadError>,
+    ) -> (Poll<Result<R, ReadError>>, Option<Arc<Receiver>>) {
+        match read(state, self.id) {
+            Ok(data) => (Poll::Ready(Ok(data)), None),
+            Err(tcpls_core::ReadError::Blocked) => {
+                let waits = state.waiting.for_stream(self.id, Interest::Read, cx);
+                (waits, state.receiver_of(self.id))
+            }
+            Err(error) => (Poll::Ready(Err(state.read_error(error))), None),
+        }
     }
 }
+
+/// How often a call reads the socket at most, until something of its stream comes.
+const AT_A_CALL: usize = 4;
 
 /// How many chunks [`RecvStream::read_to_end`] reads at a time.
 const AT_ONCE: usize = 8;

@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use tcpls_core::crypto::SessionKeys;
-use tcpls_core::wire::ConnectionId;
+use tcpls_core::wire::{ConnectionId, StreamId};
 use tcpls_core::{
     AddressStanding, ConnectionFailure, ConnectionHandle, ConnectionStart, Event, KeyGenerations,
     PathStatus, Session as Core,
@@ -31,12 +31,13 @@ use tokio::sync::broadcast;
 
 use self::leaving::Leaving;
 pub(crate) use self::observing::{Portion, poll_transmit};
+pub(crate) use self::owed::Appetite;
 use self::owed::{Owed, Visitor};
 use self::slot::Reading;
 pub(crate) use self::slot::{Departure, Slot, Socket};
 pub(crate) use self::waiting::{Interest, Wait, Waiting};
 use self::wakeups::Wakeups;
-use crate::connection::{ReadEnd, Writer};
+use crate::connection::{ReadEnd, Receiver, Writer};
 use crate::follow::{Inbox, News};
 use crate::io::Addresses;
 use crate::path::PathEvent;
@@ -66,6 +67,7 @@ impl Shared {
                 ended: None,
                 tickets: Vec::new(),
                 keys: None,
+                bulk: None,
             }),
         }
     }
@@ -204,6 +206,8 @@ pub(crate) struct State {
     tickets: Vec<Bytes>,
     /// The keys of the connections, to erase those that are out of use.
     pub(crate) keys: Option<SessionKeys>,
+    /// The connection on which data comes in bulk.
+    pub(crate) bulk: Option<ConnectionHandle>,
 }
 
 impl State {
@@ -212,11 +216,11 @@ impl State {
         &mut self,
         start: ConnectionStart,
         socket: Socket,
-        writer: impl FnOnce(ConnectionHandle) -> Arc<Writer>,
+        halves: impl FnOnce(ConnectionHandle) -> (Arc<Receiver>, Arc<Writer>),
         now: Instant,
-    ) -> (ConnectionHandle, Arc<Writer>) {
+    ) -> (ConnectionHandle, Arc<Receiver>, Arc<Writer>) {
         let handle = self.core.add_connection(start, now);
-        let writer = writer(handle);
+        let (receiver, writer) = halves(handle);
         let core = &self.core;
         self.history
             .retain(|connection| core.connection_id(connection).is_some());
@@ -229,9 +233,18 @@ impl State {
         if let Some(remote) = socket.addresses.remote {
             self.core.handle_remote_address(handle, remote);
         }
-        let slot = Box::new(Slot::new(socket, Arc::clone(&writer)));
-        self.connections.insert(handle, slot);
-        (handle, writer)
+        let slot = Slot::new(socket, Arc::clone(&receiver), Arc::clone(&writer));
+        self.connections.insert(handle, Box::new(slot));
+        (handle, receiver, writer)
+    }
+
+    /// What reads the connection that is expected to bring more of `stream` in bulk, over TCP.
+    pub(crate) fn receiver_of(&self, stream: StreamId) -> Option<Arc<Receiver>> {
+        let connection = self.bulk?;
+        let (expected, _) = self.core.expected_stream(connection)?;
+        let slot = self.connections.get(&connection)?;
+        let reads = expected == stream && slot.tcp.is_some() && self.core.wants_read(connection);
+        reads.then(|| Arc::clone(&slot.receiver))
     }
 
     /// The connections whose local address is one of these.

@@ -9,17 +9,18 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tcpls_core::crypto::{OpenError, OpenedRecord, RecordOpener};
+use tcpls_core::crypto::OpenError;
 use tcpls_core::wire::hello::join::{AnswerReader, AnswerStage, JoinFailure};
 use tcpls_core::{ConnectionFailure, ConnectionHandle};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::time::{Instant, Sleep};
 
-use super::fate::{Fate, Stage};
-use super::receive_buffer::ReceiveBuffer;
+use super::fate::Stage;
+use super::receiver::{ReadHalf, Receiver};
 use super::writer::failure;
 use crate::io::ReadIo;
 use crate::registry::Registration;
-use crate::shared::Shared;
+use crate::shared::{Appetite, Shared};
 
 /// What is read before any buffer is allocated, from a connection at rest.
 const PROBE: usize = 4 * 1024;
@@ -27,41 +28,28 @@ const PROBE: usize = 4 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 /// Received bytes after which the application gets its turn.
 const YIELD: usize = 64 * 1024;
-/// How long a connection at rest keeps its buffers.
+/// How long a connection at rest keeps its buffers, at least; twice that at most.
 const KEEP: Duration = Duration::from_millis(200);
 /// How long it takes at most until a connection at rest notices that what it received was read.
 const LONGEST_KEEP: Duration = Duration::from_secs(10);
 
-/// The read half of one connection.
+/// The task of one connection's read half.
 pub(crate) struct Reader {
     connection: ConnectionHandle,
-    io: ReadIo,
-    opener: RecordOpener,
-    buffer: ReceiveBuffer,
-    opened: Vec<OpenedRecord>,
+    receiver: Arc<Receiver>,
+    /// Once there was something to give back.
+    rest: Option<Rest>,
     /// At a client that joins, until the first protected record.
     answer: Option<Answer>,
-    /// How long to go on.
-    fate: Arc<Fate>,
 }
 
 impl Reader {
-    /// `received` is what the handshake left unread.
-    pub(crate) fn new(
-        connection: ConnectionHandle,
-        io: ReadIo,
-        opener: RecordOpener,
-        received: &[u8],
-        fate: Arc<Fate>,
-    ) -> Self {
+    pub(crate) fn new(connection: ConnectionHandle, receiver: Arc<Receiver>) -> Self {
         Self {
             connection,
-            io,
-            opener,
-            buffer: ReceiveBuffer::beginning_with(received),
-            opened: Vec::new(),
+            receiver,
+            rest: None,
             answer: None,
-            fate,
         }
     }
 
@@ -86,7 +74,7 @@ impl Reader {
         if let Some(end) = self.read_all(&shared).await {
             shared.read_ended(self.connection, end);
         }
-        if self.fate.stage() == Stage::Over {
+        if self.receiver.fate.stage() == Stage::Over {
             // Closing a socket with unread input makes the kernel send a RST, which can destroy
             // our last records on their way: read what the peer still sends, for a while.
             let _elapsed = tokio::time::timeout(LINGER, self.discard()).await;
@@ -96,14 +84,20 @@ impl Reader {
 
     /// `None` when the session needs nothing more from this connection.
     async fn read_all(&mut self, shared: &Shared) -> Option<ReadEnd> {
-        while let Some(answer) = &mut self.answer {
-            match answer.read(&mut self.buffer.bytes) {
-                Ok(AnswerStage::Protected) => self.answer = None,
+        while let Some(mut answer) = self.answer.take() {
+            let read = |half: &mut ReadHalf, _: &mut Context<'_>| {
+                Poll::Ready(answer.read(&mut half.buffer.bytes))
+            };
+            match self.receiver.with_half(read).await {
+                Ok(AnswerStage::Protected) => {}
                 Ok(AnswerStage::Waiting | AnswerStage::Answered) => {
+                    self.answer = Some(answer);
                     match self.fill_unless_over().await? {
-                        Ok(0) => return Some(ReadEnd::Failed(ConnectionFailure::Eof)),
-                        Ok(_) => {}
-                        Err(error) => return Some(ReadEnd::Failed(failure(&error))),
+                        Ok(Filled::Nothing) => {
+                            return Some(ReadEnd::Failed(ConnectionFailure::Eof));
+                        }
+                        Ok(Filled::Something | Filled::Sated) => {}
+                        Err(end) => return Some(end),
                     }
                 }
                 Err(_) => return Some(ReadEnd::Failed(ConnectionFailure::NotJoined)),
@@ -115,32 +109,35 @@ impl Reader {
                 Ok(Appetite::Unknown) => {
                     poll_fn(|cx| shared.poll_wants_read(self.connection, cx)).await;
                 }
-                Err(failure) => return Some(failure),
+                Err(end) => return Some(end),
             }
             match self.fill_unless_over().await? {
-                Ok(0) => return Some(ReadEnd::Eof),
-                Ok(_) => {}
-                Err(error) => return Some(ReadEnd::Failed(failure(&error))),
+                Ok(Filled::Something | Filled::Sated) => {}
+                Ok(Filled::Nothing) => return Some(ReadEnd::Eof),
+                Err(end) => return Some(end),
             }
         }
     }
 
     /// Hands over what was read. If that was much, who reads it runs before more is read: what was just
     /// decrypted is in the cache.
-    async fn hand_in(&mut self, shared: &Shared) -> Result<Appetite, ReadEnd> {
-        let much = self.buffer.bytes.len() >= YIELD;
-        let appetite = self.open_buffered(shared)?;
+    async fn hand_in(&self, shared: &Shared) -> Result<Appetite, ReadEnd> {
+        let hand_in = |half: &mut ReadHalf, _: &mut Context<'_>| {
+            let much = half.buffer.bytes.len() >= YIELD;
+            Poll::Ready((much, half.hand_in(shared, much)))
+        };
+        let (much, appetite) = self.receiver.with_half(hand_in).await;
         if much {
             give_way().await;
         }
-        Ok(appetite)
+        appetite
     }
 
     /// Reads once. Once nothing can be written, nothing is waited for either: what has arrived by then
     /// is all there is.
-    async fn fill_unless_over(&mut self) -> Option<io::Result<usize>> {
-        let fate = Arc::clone(&self.fate);
-        let filled = {
+    async fn fill_unless_over(&mut self) -> Option<Result<Filled, ReadEnd>> {
+        let fate = Arc::clone(&self.receiver.fate);
+        let turn = {
             let mut fill = pin!(self.fill());
             poll_fn(|cx| match fate.stage() {
                 Stage::Live => fill.as_mut().poll(cx).map(Ok),
@@ -150,10 +147,144 @@ impl Reader {
             })
             .await
         };
-        match filled {
+        match turn {
             Ok(result) => Some(result),
-            Err(Stage::WriteFailed) => Some(self.fill_now()),
+            Err(Stage::WriteFailed) => {
+                let fill = |half: &mut ReadHalf, _: &mut Context<'_>| Poll::Ready(half.fill_now());
+                Some(filled(self.receiver.with_half(fill).await))
+            }
             Err(Stage::Live | Stage::Over | Stage::Aborted) => None,
+        }
+    }
+
+    async fn discard(&self) {
+        let read = || {
+            let read =
+                |half: &mut ReadHalf, cx: &mut Context<'_>| poll_some(&mut half.io, cx, |_| {});
+            self.receiver.with_half(read)
+        };
+        while read().await.is_ok_and(|count| count > 0) {}
+    }
+
+    /// Reads once, or lets somebody else do so. A connection that has been quiet for a while holds no
+    /// buffer meanwhile.
+    async fn fill(&mut self) -> Result<Filled, ReadEnd> {
+        loop {
+            let rest = &mut self.rest;
+            let turn = |half: &mut ReadHalf, cx: &mut Context<'_>| {
+                let turn = half.poll_turn(cx);
+                if turn.is_pending() {
+                    half.poll_rest(rest, cx);
+                }
+                turn
+            };
+            match self.receiver.with_half(turn).await {
+                Turn::Read(result) => return filled(result),
+                Turn::Sated => return Ok(Filled::Sated),
+                Turn::Ended(end) => return Err(end),
+                Turn::LeftToOther => tokio::task::yield_now().await,
+            }
+        }
+    }
+}
+
+impl Receiver {
+    /// Drives the half as soon as nobody else does.
+    async fn with_half<R>(
+        &self,
+        mut drive: impl FnMut(&mut ReadHalf, &mut Context<'_>) -> Poll<R>,
+    ) -> R {
+        poll_fn(|cx| match self.lock_or_miss(cx) {
+            Some(mut half) => drive(&mut half, cx),
+            None => Poll::Pending,
+        })
+        .await
+    }
+}
+
+/// Since when a connection has been at rest, about.
+struct Rest {
+    timer: Pin<Box<Sleep>>,
+    keep: Duration,
+    /// How often it had been read when the timer was set.
+    reads: u64,
+}
+
+impl Rest {
+    fn wait(&mut self, keep: Duration, reads: u64) {
+        (self.keep, self.reads) = (keep, reads);
+        self.timer.as_mut().reset(Instant::now() + keep);
+    }
+}
+
+/// What a wait for the socket came to.
+enum Filled {
+    /// There are more bytes.
+    Something,
+    /// There are none, and will be none.
+    Nothing,
+    /// The session is to be asked whether it wants more.
+    Sated,
+}
+
+/// What became of a turn of the connection's task.
+enum Turn {
+    /// It read.
+    Read(io::Result<usize>),
+    /// Somebody else read what the session has enough of.
+    Sated,
+    /// Somebody else saw the end.
+    Ended(ReadEnd),
+    /// There is something, and who waits for it was told.
+    LeftToOther,
+}
+
+impl ReadHalf {
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        if let Some(end) = self.end.take() {
+            return Poll::Ready(Turn::Ended(end));
+        }
+        if std::mem::replace(&mut self.appetite, Appetite::More) == Appetite::Unknown {
+            return Poll::Ready(Turn::Sated);
+        }
+        self.in_a_row = 0;
+        if let Some(next) = &self.next {
+            let ready = ready!(self.io.poll_ready(cx));
+            next.wake_by_ref();
+            self.next = None;
+            return Poll::Ready(match ready {
+                Ok(()) => Turn::LeftToOther,
+                Err(error) => Turn::Read(Err(error)),
+            });
+        }
+        if !self.buffer.is_there() {
+            return poll_probe(&mut self.io, &mut self.buffer.bytes, cx).map(Turn::Read);
+        }
+        self.buffer.make_room();
+        let read = pin!(self.io.read_buf(&mut self.buffer.bytes));
+        let read = ready!(read.poll(cx));
+        self.reads += 1;
+        Poll::Ready(Turn::Read(read))
+    }
+
+    /// Gives the buffers back when nothing has been read for a while.
+    fn poll_rest(&mut self, rest: &mut Option<Rest>, cx: &mut Context<'_>) {
+        while self.buffer.is_there() && self.buffer.bytes.is_empty() {
+            let timer = rest.get_or_insert_with(|| Rest {
+                timer: Box::pin(tokio::time::sleep(KEEP)),
+                keep: KEEP,
+                reads: self.reads,
+            });
+            if timer.timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            if timer.reads != self.reads {
+                timer.wait(KEEP, self.reads);
+            } else if self.buffer.give_up() {
+                *rest = None;
+            } else {
+                timer.wait((timer.keep * 2).min(LONGEST_KEEP), self.reads);
+            }
         }
     }
 
@@ -169,50 +300,6 @@ impl Reader {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             Err(error) => Err(error),
         }
-    }
-
-    async fn discard(&mut self) {
-        let read = |cx: &mut Context<'_>| poll_some(&mut self.io, cx, |_| {});
-        let mut read = poll_fn(read);
-        while (&mut read).await.is_ok_and(|count| count > 0) {}
-    }
-
-    /// Opens every whole record in the buffer and hands them over under one lock.
-    fn open_buffered(&mut self, shared: &Shared) -> Result<Appetite, ReadEnd> {
-        let result = loop {
-            match self.opener.open_next(&mut self.buffer.bytes) {
-                Ok(Some(record)) => self.opened.push(record),
-                Ok(None) => break Ok(Appetite::Unknown),
-                Err(error) => break Err(ReadEnd::NotOpened(error)),
-            }
-        };
-        if self.opened.is_empty() {
-            return result;
-        }
-        let more = shared.receive(self.connection, |state, now| {
-            for record in self.opened.drain(..) {
-                state.core.handle_record(self.connection, record, now);
-            }
-        });
-        result.map(|unknown| if more { Appetite::More } else { unknown })
-    }
-
-    /// Reads once. A connection that has been quiet for a while holds no buffer meanwhile.
-    async fn fill(&mut self) -> io::Result<usize> {
-        let mut keep = KEEP;
-        while self.buffer.is_there() {
-            self.buffer.make_room();
-            if !self.buffer.bytes.is_empty() {
-                return self.io.read_buf(&mut self.buffer.bytes).await;
-            }
-            let read = self.io.read_buf(&mut self.buffer.bytes);
-            if let Ok(result) = tokio::time::timeout(keep, read).await {
-                return result;
-            }
-            self.buffer.give_up();
-            keep = (keep * 2).min(LONGEST_KEEP);
-        }
-        poll_fn(|cx| poll_probe(&mut self.io, &mut self.buffer.bytes, cx)).await
     }
 }
 
@@ -239,15 +326,6 @@ impl Answer {
     }
 }
 
-/// Whether the session wants to have more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Appetite {
-    /// It did when it got the last records.
-    More,
-    /// It is to be asked.
-    Unknown,
-}
-
 /// How a connection's receiving direction ended.
 #[derive(Clone, Debug)]
 pub(crate) enum ReadEnd {
@@ -270,6 +348,14 @@ async fn give_way() {
         Poll::Pending
     })
     .await;
+}
+
+fn filled(read: io::Result<usize>) -> Result<Filled, ReadEnd> {
+    match read {
+        Ok(0) => Ok(Filled::Nothing),
+        Ok(_) => Ok(Filled::Something),
+        Err(error) => Err(ReadEnd::Failed(failure(&error))),
+    }
 }
 
 /// Reads into the stack first, so that waiting costs no buffer.

@@ -35,18 +35,31 @@ pub(super) enum Visitor {
     Other,
 }
 
+/// Whether the session wants to have more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Appetite {
+    /// It did when it got the last records.
+    More,
+    /// It is to be asked.
+    Unknown,
+}
+
 impl Shared {
-    /// As [`update`](Self::update), by the reader of `connection`. Returns whether the session wants to
-    /// have more of it at once.
-    pub(crate) fn receive(
+    /// As [`update`](Self::update), by who read from `connection`.
+    pub(crate) fn receive<R>(
         &self,
         connection: ConnectionHandle,
-        change: impl FnOnce(&mut State, Instant),
-    ) -> bool {
+        change: impl FnOnce(&mut State, Instant) -> R,
+    ) -> (Appetite, R) {
         let now = clock::now();
         self.visit(Visitor::Reader(connection, now), |state| {
-            change(state, now);
-            state.core.wants_read(connection)
+            let result = change(state, now);
+            let appetite = if state.core.wants_read(connection) {
+                Appetite::More
+            } else {
+                Appetite::Unknown
+            };
+            (appetite, result)
         })
     }
 }

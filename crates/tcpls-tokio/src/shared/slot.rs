@@ -7,7 +7,7 @@ use tcpls_core::ConnectionFailure;
 
 use super::pacing::Pacing;
 use super::wakeups::Wakeups;
-use crate::connection::{Fate, Writer};
+use crate::connection::{Fate, Receiver, Writer};
 use crate::io::Addresses;
 use crate::path_options::PathOptions;
 use crate::tcp::{NO_UNSENT_LIMIT, Tcp};
@@ -44,6 +44,8 @@ pub(crate) struct Slot {
     /// What [`Tcp::set_unsent_limit`] was told last.
     pub(super) unsent_limit: u32,
     pub(super) pacing: Pacing,
+    /// What reads it.
+    pub(super) receiver: Arc<Receiver>,
     writer: Arc<Writer>,
     writer_task: Option<Waker>,
     reader_task: Option<Waker>,
@@ -62,7 +64,7 @@ pub(super) enum Reading {
 }
 
 impl Slot {
-    pub(super) fn new(socket: Socket, writer: Arc<Writer>) -> Self {
+    pub(super) fn new(socket: Socket, receiver: Arc<Receiver>, writer: Arc<Writer>) -> Self {
         Self {
             addresses: socket.addresses,
             options: socket.options,
@@ -70,6 +72,7 @@ impl Slot {
             tcp: socket.tcp,
             unsent_limit: NO_UNSENT_LIMIT,
             pacing: Pacing::default(),
+            receiver,
             writer,
             writer_task: None,
             reader_task: None,

@@ -53,6 +53,13 @@ impl Waiting {
         }
     }
 
+    /// Forgets for now who waits for `interest` on a stream half.
+    pub(crate) fn take_back(&mut self, id: StreamId, interest: Interest) {
+        if let Some(wakers) = self.streams.get_mut(&id) {
+            *wakers.slot(interest) = None;
+        }
+    }
+
     /// Leaves word that somebody waits for `wait`, in place of the word that it left before.
     pub(super) fn for_session(&mut self, wait: Wait, before: Option<Key>, cx: &Context<'_>) -> Key {
         if let Some(key) = before

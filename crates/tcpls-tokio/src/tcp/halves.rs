@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -71,6 +72,22 @@ impl Receive for TcpReadHalf {
     fn read_now(&mut self, space: &mut [u8]) -> io::Result<usize> {
         (&*SockRef::from(&*self.stream)).read(space)
     }
+
+    fn try_read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
+        if self.busy.is_sending() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let room = buffer.capacity() - buffer.len();
+        once(&self.stream, Interest::READABLE, room, || {
+            self.stream.try_read_buf(buffer)
+        })
+        .unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.stream.poll_read_ready(cx))?;
+        self.busy.poll_sent(cx).map(Ok)
+    }
 }
 
 impl AsyncWrite for TcpWriteHalf {
@@ -130,15 +147,20 @@ impl Busy {
         Sending(self)
     }
 
+    /// Whether something is being sent now.
+    fn is_sending(&self) -> bool {
+        self.sending.load(Ordering::SeqCst)
+    }
+
     /// Waits until nothing is sent.
     fn poll_sent(&self, cx: &Context<'_>) -> Poll<()> {
-        if !self.sending.load(Ordering::SeqCst) {
+        if !self.is_sending() {
             return Poll::Ready(());
         }
         let mut reader = self.reader();
         *reader = Some(cx.waker().clone());
         // Whoever has sent looks for the reader after saying so.
-        if self.sending.load(Ordering::SeqCst) {
+        if self.is_sending() {
             Poll::Pending
         } else {
             *reader = None;

@@ -11,6 +11,7 @@
 mod addresses;
 mod answers;
 mod breaking;
+mod bulk;
 mod cancel_safety;
 mod common;
 mod crowds;

@@ -1,0 +1,212 @@
+//! What the read half of a connection is read with: the socket, the records' keys and the buffers.
+//!
+//! Whoever holds it reads. Mostly that is the connection's own task, which waits for the socket. A task
+//! that waits for the very stream whose data comes in bulk reads at its own call: it need not be woken,
+//! and has the data first. What it finds no more of, it leaves to the connection's task, which tells it
+//! when there is more.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
+use std::task::{Context, Poll, Waker};
+
+use tcpls_core::ConnectionHandle;
+use tcpls_core::crypto::{OpenError, OpenedRecord, RecordOpener};
+use tokio::task::coop;
+
+use super::fate::{Fate, Stage};
+use super::reader::ReadEnd;
+use super::receive_buffer::ReceiveBuffer;
+use super::writer::failure;
+use crate::io::ReadIo;
+use crate::shared::{Appetite, Shared, State};
+
+/// What a read gives at least as long as data comes in bulk.
+const BULK: usize = 16 * 1024;
+
+/// How many times others than its task read before those have a turn whom that woke: 4 MiB at most.
+const AT_A_STRETCH: u8 = 16;
+
+/// The read half of one connection, driven by its task or by who waits for the data.
+pub(crate) struct Receiver {
+    half: Mutex<ReadHalf>,
+    /// Whether its task came while somebody else was reading, and is to be woken after that.
+    missed: AtomicBool,
+    task: OnceLock<Waker>,
+    pub(super) fate: Arc<Fate>,
+}
+
+pub(super) struct ReadHalf {
+    pub(super) connection: ConnectionHandle,
+    pub(super) io: ReadIo,
+    opener: RecordOpener,
+    pub(super) buffer: ReceiveBuffer,
+    opened: Vec<OpenedRecord>,
+    /// How many times bytes were read into the buffer.
+    pub(super) reads: u64,
+    /// How many times others than its task read since that did or was asked to.
+    pub(super) in_a_row: u8,
+    /// Who reads next, as soon as there is more.
+    pub(super) next: Option<Waker>,
+    /// How receiving ended, when somebody else than its task saw it.
+    pub(super) end: Option<ReadEnd>,
+    /// Whether the session wanted more when it got what somebody else than its task read.
+    pub(super) appetite: Appetite,
+}
+
+impl Receiver {
+    /// `received` is what the handshake left unread.
+    pub(crate) fn new(
+        connection: ConnectionHandle,
+        io: ReadIo,
+        opener: RecordOpener,
+        received: &[u8],
+        fate: Arc<Fate>,
+    ) -> Self {
+        Self {
+            half: Mutex::new(ReadHalf {
+                connection,
+                io,
+                opener,
+                buffer: ReceiveBuffer::beginning_with(received),
+                opened: Vec::new(),
+                reads: 0,
+                in_a_row: 0,
+                next: None,
+                end: None,
+                appetite: Appetite::More,
+            }),
+            missed: AtomicBool::new(false),
+            task: OnceLock::new(),
+            fate,
+        }
+    }
+
+    /// For its own task, which is woken when somebody else is reading and has done so.
+    pub(super) fn lock_or_miss(&self, cx: &Context<'_>) -> Option<MutexGuard<'_, ReadHalf>> {
+        self.task.get_or_init(|| cx.waker().clone());
+        self.lock_unless_read().or_else(|| {
+            self.missed.swap(true, Ordering::AcqRel);
+            // Who looked at it before that has unlocked already.
+            self.lock_unless_read()
+        })
+    }
+
+    fn lock_unless_read(&self) -> Option<MutexGuard<'_, ReadHalf>> {
+        match self.half.try_lock() {
+            Ok(half) => Some(half),
+            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        }
+    }
+
+    /// Reads what the socket has, if the runtime knows of something, for a task that waits for it, and
+    /// then looks with `look` what came of it. `None` when there was nothing to look at: the task is
+    /// woken when there is.
+    pub(crate) fn read_now<R>(
+        &self,
+        shared: &Shared,
+        cx: &Context<'_>,
+        look: impl FnOnce(&mut State) -> R,
+    ) -> Option<R> {
+        let mut half = self.lock_unless_read()?;
+        let Poll::Ready(budget) = coop::poll_proceed(&mut Context::from_waker(cx.waker())) else {
+            return None;
+        };
+        let found = match self.fate.stage() {
+            Stage::Live => half.read_now(shared, cx, look),
+            Stage::WriteFailed | Stage::Over | Stage::Aborted => None,
+        };
+        if found.is_some() {
+            budget.made_progress();
+        }
+        let ended = half.end.is_some();
+        drop(half);
+        if (self.missed.swap(false, Ordering::AcqRel) || ended)
+            && let Some(task) = self.task.get()
+        {
+            task.wake_by_ref();
+        }
+        found
+    }
+}
+
+impl ReadHalf {
+    fn read_now<R>(
+        &mut self,
+        shared: &Shared,
+        cx: &Context<'_>,
+        look: impl FnOnce(&mut State) -> R,
+    ) -> Option<R> {
+        if self.end.is_some() {
+            return None;
+        }
+        if self.in_a_row >= AT_A_STRETCH {
+            self.next = Some(cx.waker().clone());
+            return None;
+        }
+        self.buffer.make_room();
+        match self.io.try_read(&mut self.buffer.bytes) {
+            Ok(0) => self.end = Some(ReadEnd::Eof),
+            Ok(count) => {
+                self.reads += 1;
+                self.in_a_row += 1;
+                let bulk = count >= BULK;
+                if let Err(end) = self.open_buffered() {
+                    self.end = Some(end);
+                }
+                if self.opened.is_empty() {
+                    self.next = Some(cx.waker().clone());
+                    return None;
+                }
+                let connection = self.connection;
+                let opened = &mut self.opened;
+                let (appetite, found) = shared.receive(connection, |state, now| {
+                    if !bulk {
+                        state.bulk = None;
+                    }
+                    for record in opened.drain(..) {
+                        state.core.handle_record(connection, record, now);
+                    }
+                    look(state)
+                });
+                self.appetite = appetite;
+                return Some(found);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.next = Some(cx.waker().clone());
+            }
+            Err(error) => self.end = Some(ReadEnd::Failed(failure(&error))),
+        }
+        None
+    }
+
+    /// Opens every whole record in the buffer. After an error, those before are opened.
+    fn open_buffered(&mut self) -> Result<(), ReadEnd> {
+        while let Some(record) = self
+            .opener
+            .open_next(&mut self.buffer.bytes)
+            .map_err(|error: OpenError| ReadEnd::NotOpened(error))?
+        {
+            self.opened.push(record);
+        }
+        Ok(())
+    }
+
+    /// Opens every whole record in the buffer and hands them over under one lock.
+    pub(super) fn hand_in(&mut self, shared: &Shared, bulk: bool) -> Result<Appetite, ReadEnd> {
+        let result = self.open_buffered();
+        if self.opened.is_empty() {
+            return result.map(|()| Appetite::Unknown);
+        }
+        let connection = self.connection;
+        let opened = &mut self.opened;
+        let (appetite, ()) = shared.receive(connection, |state, now| {
+            state.bulk = bulk.then_some(connection);
+            for record in opened.drain(..) {
+                state.core.handle_record(connection, record, now);
+            }
+        });
+        result.map(|()| appetite)
+    }
+}
