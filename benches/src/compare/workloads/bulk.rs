@@ -77,7 +77,6 @@ pub(super) async fn run<P: Peer>(
         .link(identity, STREAMS.max(u32::try_from(bulk.streams())?))
         .await?;
     let (near, far) = link.establish().await?;
-    // What is sent is there before: memory that is touched for the first time is not what is measured.
     let mut halves = Vec::new();
     for _ in 0..bulk.streams() {
         let (mut send, receive) = near.open().await?;
