@@ -9,8 +9,8 @@ use crate::meter::Gauge;
 /// What [`pump`] sends again and again: the same memory for all streams, so that the bytes of many are no further
 /// from the processor than those of one. Each of them counts its own references to it.
 pub(super) fn block() -> Bytes {
-    static BLOCK: [u8; WRITE] = [7; WRITE];
-    Bytes::from_owner(&BLOCK)
+    static BLOCK: &[u8] = &[7; WRITE];
+    Bytes::from_owner(BLOCK)
 }
 
 /// Sends `block` until the gauge says stop; gives the bytes.
