@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{PathInfo, scheduler::PathView};
+use crate::{PathInfo, scheduler::PathView, wire::Role};
 
 /// How much later than usual an acknowledgment may come, at least.
 const LEAST_LATENESS: Duration = Duration::from_millis(30);
@@ -35,13 +35,15 @@ pub(crate) struct Liveness {
     blocked: Option<Instant>,
     /// Bytes given out since the last observation.
     given: u64,
+    /// When something was given out last.
+    gave: Instant,
     health: Health,
     check: Check,
     /// When the last record came.
     received: Instant,
     /// When the last stream bytes came.
     stream_bytes: Option<Instant>,
-    /// Pings that broke a silence since then.
+    /// Pings of either side that broke a silence since then.
     pings: u32,
 }
 
@@ -75,6 +77,8 @@ pub(crate) enum Verdict {
 /// What a connection waits for the peer's TCP to acknowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Load {
+    /// Only what nobody acknowledges in turn.
+    Answers,
     /// A Ping and nothing else.
     Ping,
     Data,
@@ -89,6 +93,7 @@ impl Liveness {
             delivered: now,
             blocked: None,
             given: 0,
+            gave: now,
             health: Health::Well,
             check: Check::None,
             received: now,
@@ -104,9 +109,31 @@ impl Liveness {
             self.clear_until = now;
         }
         self.given += bytes;
-        if self.check == Check::None && self.info.is_some() {
+        let gave = std::mem::replace(&mut self.gave, now);
+        // Who asked finds out by itself whether the answer comes.
+        let answers_data = self.stream_bytes.is_some_and(|at| at >= gave);
+        let matters = load != Load::Answers || answers_data;
+        if self.check == Check::None && self.info.is_some() && matters {
             self.check = Check::At(now + self.patience(load));
         }
+    }
+
+    /// The peer has everything that was given out, and says so here: TCP need not be asked.
+    pub(crate) fn on_all_acked(&mut self, now: Instant) {
+        if self.health == Health::Suspect {
+            return;
+        }
+        if self.has_some() {
+            self.delivered = now;
+        }
+        if let Some(info) = &mut self.info {
+            info.in_flight = 0;
+            info.unsent = 0;
+        }
+        self.given = 0;
+        self.blocked = None;
+        self.clear_until = now;
+        self.check = Check::None;
     }
 
     /// TCP was asked.
@@ -154,12 +181,17 @@ impl Liveness {
         self.turn(Health::Suspect)
     }
 
-    /// A record came; `StreamBytes` says whether it had any.
+    /// A record came.
     pub(crate) fn on_received(&mut self, content: Content, now: Instant) {
         self.received = now;
-        if content == Content::StreamBytes {
-            self.stream_bytes = Some(now);
-            self.pings = 0;
+        match content {
+            Content::StreamBytes => {
+                self.stream_bytes = Some(now);
+                self.pings = 0;
+            }
+            // The same silence made the peer ask: one of the two is enough.
+            Content::Ping => self.pings = self.pings.saturating_add(1),
+            Content::Other => {}
         }
     }
 
@@ -181,10 +213,16 @@ impl Liveness {
     }
 
     /// When the silence of a peer that just sent stream bytes makes this side ask; it does so less and
-    /// less often, and not for ever.
-    pub(crate) fn silence_deadline(&self) -> Option<Instant> {
+    /// less often, and not for ever. A server waits half as long again: where both sides heard something, a
+    /// client asks, which can do something about it.
+    pub(crate) fn silence_deadline(&self, role: Role) -> Option<Instant> {
         let (info, stream_bytes) = (self.info?, self.stream_bytes?);
-        let silence = (info.round_trip * 3).max(LEAST_SILENCE) * (1 << self.pings.min(8));
+        let first = (info.round_trip * 3).max(LEAST_SILENCE);
+        let first = match role {
+            Role::Client => first,
+            Role::Server => first * 3 / 2,
+        };
+        let silence = first * (1 << self.pings.min(8));
         let at = self.received.checked_add(silence)?;
         (at <= stream_bytes + RECENT).then_some(at)
     }
@@ -240,7 +278,7 @@ impl Liveness {
             return PING_PATIENCE;
         };
         match load {
-            Load::Ping => (info.round_trip * 2).max(PING_PATIENCE),
+            Load::Answers | Load::Ping => (info.round_trip * 2).max(PING_PATIENCE),
             Load::Data => info.round_trip + (info.round_trip_variation * 2).max(LEAST_LATENESS),
         }
     }
@@ -259,5 +297,7 @@ impl Liveness {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
     StreamBytes,
+    /// A Ping, and none.
+    Ping,
     Other,
 }

@@ -162,8 +162,10 @@ impl Connection {
     pub(crate) fn load(&self) -> Load {
         if self.sent.holds_data() {
             Load::Data
-        } else {
+        } else if self.sent.awaits_ack() {
             Load::Ping
+        } else {
+            Load::Answers
         }
     }
 }

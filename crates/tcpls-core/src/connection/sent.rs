@@ -112,6 +112,11 @@ impl SentRecords {
         }
     }
 
+    /// Whether an acknowledgment up to `highest` is one of everything that was given out.
+    pub(crate) fn is_all(&self, highest: RecordSequence) -> bool {
+        highest.next() == self.next
+    }
+
     /// Takes out the next frame that is acknowledged when everything up to `highest` is. A lower value
     /// than before finds nothing.
     pub(crate) fn take_acked(&mut self, highest: RecordSequence) -> Option<SentFrame> {
@@ -240,6 +245,11 @@ impl SentRecords {
     /// How many frames are unacknowledged.
     pub(crate) fn in_flight(&self) -> usize {
         self.frames.len() + self.duplicates.len()
+    }
+
+    /// Whether the peer is to acknowledge anything, be it kept or not.
+    pub(crate) fn awaits_ack(&self) -> bool {
+        self.in_flight() > 0 || self.unkept.is_some()
     }
 
     /// Whether nothing is left that would be sent again if the connection failed.

@@ -42,7 +42,7 @@ pub(super) fn on_timeout(session: &mut Session, now: Instant) {
             .connections
             .get(c)
             .filter(|_| expecting)
-            .and_then(silence_deadline)
+            .and_then(|connection| silence_deadline(session, connection))
             .is_some_and(|at| at <= now);
         let Some(connection) = session.connections.get_mut(c) else {
             continue;
@@ -68,10 +68,10 @@ pub(super) fn is_expecting(session: &Session) -> bool {
 
 /// When something is to be done about the silence of a peer of which something [is
 /// expected](is_expecting).
-pub(super) fn silence_deadline(connection: &Connection) -> Option<Instant> {
+pub(super) fn silence_deadline(session: &Session, connection: &Connection) -> Option<Instant> {
     let readable = connection.state.is_readable();
     readable
-        .then(|| connection.liveness.silence_deadline())
+        .then(|| connection.liveness.silence_deadline(session.role))
         .flatten()
 }
 

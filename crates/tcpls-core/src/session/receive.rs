@@ -125,10 +125,10 @@ fn frames(
     if let Some(connection) = session.connections.get_mut(c) {
         connection.stats.frames_received.add(counts);
         connection.expected = expected;
-        let content = if counts.stream > 0 {
-            Content::StreamBytes
-        } else {
-            Content::Other
+        let content = match (counts.stream, counts.ping) {
+            (1.., _) => Content::StreamBytes,
+            (0, 1..) => Content::Ping,
+            (0, 0) => Content::Other,
         };
         connection.liveness.on_received(content, now);
         if frames.is_empty() {
@@ -186,7 +186,7 @@ fn apply(
             note(session, effect.news);
             Ok(())
         }
-        Frame::Ack(frame) => ack(session, frame, now),
+        Frame::Ack(frame) => ack(session, c, frame, now),
         Frame::NewToken(frame) => tokens::on_new_token(session, frame),
         Frame::ConnectionReset(frame) => {
             failover::on_connection_reset(session, frame.connection, now)
@@ -218,7 +218,12 @@ fn note(session: &mut Session, news: News) {
 }
 
 /// an ACK names any connection of the session, on any connection.
-fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), CloseReason> {
+fn ack(
+    session: &mut Session,
+    on: ConnectionHandle,
+    frame: &AckFrame,
+    now: Instant,
+) -> Result<(), CloseReason> {
     let Some(c) = session.connections.find(frame.connection) else {
         if session.connections.was_forgotten(frame.connection) {
             return Ok(());
@@ -233,6 +238,9 @@ fn ack(session: &mut Session, frame: &AckFrame, now: Instant) -> Result<(), Clos
         return Ok(());
     };
     connection.sent.check_ack(frame.highest)?;
+    if on == c && connection.sent.is_all(frame.highest) {
+        connection.liveness.on_all_acked(now);
+    }
     if connection.sent.takes_unkept(frame.highest) {
         session.effort.on_news();
     }

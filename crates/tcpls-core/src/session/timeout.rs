@@ -81,7 +81,7 @@ fn earliest(session: &Session) -> Option<(Instant, TimeoutReason)> {
         let check = connection.liveness.check_deadline();
         earliest.offer(check, TimeoutReason::PathCheck);
         if expecting {
-            let quiet = liveness::silence_deadline(connection);
+            let quiet = liveness::silence_deadline(session, connection);
             earliest.offer(quiet, TimeoutReason::Silence);
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tcpls_core::{
-    CloseReason, ConnectionFailure, Event, PathInfo, Profile, ReadError, SessionConfig,
+    CloseReason, ConnectionFailure, Event, Failover, PathInfo, Profile, ReadError, SessionConfig,
     TimeoutReason,
     testing::{LinkConfig, Pair, PairConfig, Solo},
     wire::{ConnectionId, Role, StreamId},
@@ -324,6 +324,27 @@ fn a_pause_before_sending_is_not_silence() {
         .session
         .handle_path_info(first, info(100, 15 * SECOND), now);
     assert!(!client.session.connections().any(|c| c == first));
+}
+
+/// without failover, too, data that gets nowhere makes a connection suspect.
+#[test]
+fn data_that_nobody_keeps_is_looked_after() {
+    let mut config = SessionConfig::new();
+    config.failover(Failover::Off);
+    let mut pair = Pair::new(PairConfig {
+        link: observed(),
+        client: config.clone(),
+        server: config,
+        ..PairConfig::default()
+    });
+    let id = pair.client.session.open_bi().unwrap();
+    pair.client.session.send(id).write(b"one").unwrap();
+    pair.drive_for(3 * SECOND);
+    pair.blackhole(0);
+    pair.client.session.send(id).write(b"two").unwrap();
+    pair.drive_for(300 * MS);
+    let silent = pair.client.connection(0);
+    assert!(pair.client.session.is_suspect(silent));
 }
 
 /// acknowledgments and tokens that a silent connection took along are sent again on another one.

@@ -27,6 +27,7 @@ mod flow;
 mod generations;
 mod hostile;
 mod idle;
+mod idle_streams;
 mod interaction;
 mod joining;
 mod keys;

@@ -358,13 +358,14 @@ fn filled(read: io::Result<usize>) -> Result<Filled, ReadEnd> {
     }
 }
 
-/// Reads into the stack first, so that waiting costs no buffer.
+/// Reads into the stack first, so that waiting costs no buffer. What came gets a piece of its own size: once
+/// that is used up, as it is after the Ping of a peer at rest, the connection rests as before.
 fn poll_probe(
     io: &mut ReadIo,
     buffer: &mut BytesMut,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    poll_some(io, cx, |read| buffer.extend_from_slice(read))
+    poll_some(io, cx, |read| *buffer = BytesMut::from(read))
 }
 
 /// Reads once, and shows what came to `look`.

@@ -27,6 +27,7 @@ mod profile;
 mod proxy;
 mod refusals;
 mod resets;
+mod rest;
 mod resumption;
 mod streams;
 mod tokens;
