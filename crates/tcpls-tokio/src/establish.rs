@@ -1,14 +1,10 @@
 //! From a finished handshake to a running session: keys in place, tasks started.
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use tcpls_core::crypto::{
-    Established, KeyError, Negotiated, OpenedRecord, RecordOpener, SessionKeys, TicketStore,
+    Established, KeyError, Negotiated, OpenedRecord, RecordOpener, SessionKeys,
 };
 use tcpls_core::wire::{ConnectionId, Role, Token};
 use tcpls_core::{ConnectionHandle, ConnectionStart, Session as Core};
@@ -18,17 +14,17 @@ use crate::config::{ClientConfig, ServerConfig, TransportConfig};
 use crate::connection::{Answer, Fate, Reader, Receiver, Writer};
 use crate::connector::Connected;
 use crate::error::ConnectError;
-use crate::follow::{FollowPaths, Follower, News};
+use crate::follow::{FollowPaths, Follower};
 use crate::io::Transport;
 use crate::join::{Joiner, Member};
-use crate::orphans::Orphan;
 use crate::path_options::PathOptions;
 use crate::pending::Pending;
 use crate::plain::PlainStream;
 use crate::registry::{Registration, Registry};
 use crate::session::{Handle, Session};
-use crate::shared::{Shared, Socket, Timer};
+use crate::shared::{Shared, Socket};
 use crate::token_table::SessionTokens;
+use crate::upkeep::{Tickets, TokenSupply, Upkeep};
 
 /// What the handshake left behind on its connection.
 pub(crate) struct Handover {
@@ -116,14 +112,8 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
     connection.attach(&shared, &registration)?;
     let (joiner, supply) = match side {
         Side::Client(config) => {
-            let joiner = Joiner::new(&config, &mut established, &registration).map(Arc::new);
-            if let Some(joiner) = &joiner
-                && config.transport.follow_paths != FollowPaths::Off
-            {
-                Follower::start(&shared, joiner, addresses.remote);
-                shared.update(|state, _| state.inbox.tell(News::Came(local)));
-            }
-            (joiner, None)
+            let joiner = Joiner::new(&config, &mut established, &registration);
+            (joiner.map(Arc::new), None)
         }
         Side::Server(server) => {
             let member = Member {
@@ -137,15 +127,21 @@ fn start_session(handover: Handover, registry: &Registry) -> Result<Session, Key
             (None, Some(TokenSupply::new(server, Arc::new(member))))
         }
     };
-    tokio::spawn(run_timer(
-        Arc::clone(&shared),
-        Tickets {
+    let follower = joiner
+        .as_ref()
+        .filter(|joiner| joiner.config.transport.follow_paths != FollowPaths::Off)
+        .map(|joiner| Follower::new(&shared, joiner, addresses.remote, local));
+    let upkeep = Upkeep {
+        shared: Arc::clone(&shared),
+        tickets: Tickets {
             store: established.tickets,
             joiner: joiner.clone(),
         },
         supply,
+        follower,
         registration,
-    ));
+    };
+    tokio::spawn(upkeep.run());
     Ok(Session::new(Handle {
         shared,
         info: established.info,
@@ -254,128 +250,4 @@ impl NewConnection<'_> {
         tokio::spawn(writer.run(Arc::clone(shared), handle, fate, held()));
         Ok(Some(handle))
     }
-}
-
-/// Keeps the client of one session in tokens, and the tokens in the server's table.
-struct TokenSupply {
-    config: Arc<ServerConfig>,
-    tokens: SessionTokens,
-    /// Tokens that the session wants and did not get.
-    owed: u8,
-    member: Arc<Member>,
-    /// As long as the session is there.
-    _place: Option<Place>,
-}
-
-impl TokenSupply {
-    fn new(server: ServerSide, member: Arc<Member>) -> Self {
-        server.tokens.open(&member);
-        Self {
-            config: server.config,
-            tokens: server.tokens,
-            owed: 0,
-            member,
-            _place: server.place,
-        }
-    }
-
-    /// Issues this many more tokens, as far as they can be had, and the rest another time.
-    fn issue(&mut self, count: u8) {
-        self.owed = self.owed.saturating_add(count);
-        if self.owed == 0 {
-            return;
-        }
-        // What was used, expired or was taken back since then is of no use any more.
-        let tokens = &mut self.tokens;
-        self.member
-            .shared
-            .inspect(|state| tokens.retain(|connection| state.core.is_token_unused(connection)));
-        while self.owed > 0 {
-            if !self.tokens.has_room() {
-                tracing::debug!("the table of tokens is full");
-                return;
-            }
-            let Ok(token) = self.config.new_token() else {
-                tracing::warn!("no random numbers for a token");
-                return;
-            };
-            // In the table before it can be on its way.
-            let issued = self.member.shared.update(|state, _| {
-                let connection = state.core.issue_token(token.duplicate()).ok()?;
-                self.tokens.insert(token, connection).then_some(connection)
-            });
-            if issued.is_none() {
-                tracing::debug!("a token was not issued");
-                self.owed = 0;
-                return;
-            }
-            self.owed -= 1;
-        }
-    }
-}
-
-/// Where the session tickets go that a client gets.
-struct Tickets {
-    store: TicketStore,
-    joiner: Option<Arc<Joiner>>,
-}
-
-impl Tickets {
-    fn take(&self, ticket: &[u8]) {
-        if let Some(joiner) = &self.joiner {
-            joiner.on_ticket(ticket);
-        }
-        if let Err(error) = self.store.store(ticket) {
-            tracing::debug!(%error, "a session ticket was not stored");
-        }
-    }
-}
-
-/// Runs the session's timers, stores its tickets and issues its tokens, until the session is over.
-async fn run_timer(
-    shared: Arc<Shared>,
-    tickets: Tickets,
-    mut supply: Option<TokenSupply>,
-    registration: Arc<Registration>,
-) {
-    let mut sleep = pin!(tokio::time::sleep(Duration::MAX));
-    let mut orphan = None;
-    poll_fn(|cx| {
-        loop {
-            let (timer, arrived, wanted, alone) = shared.update(|state, now| {
-                let timer = state.poll_timer(cx, now);
-                let arrived = state.take_tickets();
-                (
-                    timer,
-                    arrived,
-                    state.take_tokens_wanted(),
-                    state.is_orphan(),
-                )
-            });
-            if let Some(supply) = &mut supply {
-                supply.issue(wanted);
-                if !alone {
-                    orphan = None;
-                } else if !orphan.as_ref().is_some_and(Orphan::is_entered) {
-                    let limit = supply.config.orphaned_sessions;
-                    orphan = Some(registration.orphans().enter(&shared, limit));
-                }
-            }
-            for ticket in arrived {
-                tickets.take(&ticket);
-            }
-            match timer {
-                Timer::Done => return Poll::Ready(()),
-                Timer::WakeAt(None) => return Poll::Pending,
-                Timer::WakeAt(Some(at)) => {
-                    sleep.as_mut().reset(at.into());
-                    if sleep.as_mut().poll(cx).is_pending() {
-                        return Poll::Pending;
-                    }
-                }
-            }
-        }
-    })
-    .await;
-    drop(registration);
 }

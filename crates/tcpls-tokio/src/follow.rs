@@ -1,7 +1,7 @@
 //! Keeps a client's session connected: paths that failed are joined again.
 //!
-//! One task for each session. It rests until a connection fails or falls silent, an address comes, or
-//! the time for the next attempt has come. What to try and when is [`plan`]'s, how to connect [`dial`]'s.
+//! One task for each session to whose paths anything happened. It rests until a connection fails or falls
+//! silent, an address comes, or the time for the next attempt has come. What to try and when is [`plan`]'s, how to connect [`dial`]'s.
 
 mod attempt;
 mod budget;
@@ -33,44 +33,83 @@ use crate::join::Joiner;
 use crate::path_options::PathOptions;
 use crate::shared::{Departure, Shared, State};
 
-/// The task that follows the paths of one session.
+/// Who follows the paths of one session, once anything happens to them.
 pub(crate) struct Follower {
     shared: Arc<Shared>,
     joiner: Arc<Joiner>,
-    plan: Plan,
-    attempts: JoinSet<(PlaceId, Outcome)>,
-    running: BTreeMap<PlaceId, AbortHandle>,
     /// Where the session's first connection went.
     primary: Option<SocketAddr>,
 }
 
 impl Follower {
-    /// Starts following. The state tells it what happens from now on.
-    pub(crate) fn start(shared: &Arc<Shared>, joiner: &Arc<Joiner>, primary: Option<SocketAddr>) {
-        let features = shared.update(|state, _| {
+    /// Follows once it is [started](Self::start). The state keeps what happens for it from now on; `usable`
+    /// are the local addresses.
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        joiner: &Arc<Joiner>,
+        primary: Option<SocketAddr>,
+        usable: Arc<[LocalAddress]>,
+    ) -> Self {
+        let every = joiner.config.transport.follow_paths == FollowPaths::EveryInterface;
+        shared.update(|state, _| {
             state.inbox.open();
-            state.core.features()
+            // Paths that were there all along lead nowhere new, except from interfaces without one.
+            if every {
+                state.inbox.tell(News::Came(usable));
+            }
         });
+        Self {
+            shared: Arc::clone(shared),
+            joiner: Arc::clone(joiner),
+            primary,
+        }
+    }
+
+    /// Follows in a task of its own, beginning with what happened so far.
+    pub(crate) fn start(self) {
+        // The future is kept small: it exists once for each session that loses a path.
+        tokio::spawn(Box::pin(Following::new(self).run()));
+    }
+}
+
+/// A follower at work.
+struct Following {
+    shared: Arc<Shared>,
+    joiner: Arc<Joiner>,
+    plan: Plan,
+    attempts: JoinSet<(PlaceId, Outcome)>,
+    running: BTreeMap<PlaceId, AbortHandle>,
+    primary: Option<SocketAddr>,
+}
+
+impl Following {
+    fn new(follower: Follower) -> Self {
+        let Follower {
+            shared,
+            joiner,
+            primary,
+        } = follower;
+        let features = shared.inspect(|state| state.core.features());
         let identifiers = if features.contains(Features::TOKENS) {
             Identifiers::Many
         } else {
             Identifiers::Few
         };
         let now = clock::now();
-        let follower = Self {
-            shared: Arc::clone(shared),
-            joiner: Arc::clone(joiner),
+        Self {
+            shared,
+            joiner,
             plan: Plan::new(now).with(identifiers, now),
             attempts: JoinSet::new(),
             running: BTreeMap::new(),
             primary,
-        };
-        // Its future is kept small: it exists once for each session.
-        tokio::spawn(Box::pin(follower.run()));
+        }
     }
 
     async fn run(mut self) {
         loop {
+            self.look();
+            self.begin();
             let next = self.plan.next(clock::now());
             tokio::select! {
                 state = changed(&self.shared) => if state == SessionState::Over {
@@ -84,8 +123,6 @@ impl Follower {
                 }
                 () = at(next) => {}
             }
-            self.look();
-            self.begin();
         }
     }
 

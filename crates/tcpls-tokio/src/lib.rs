@@ -60,6 +60,7 @@ mod shared;
 mod tcp;
 mod token_table;
 mod tokens;
+mod upkeep;
 
 #[cfg(feature = "aws-lc")]
 use std::sync::Arc;
