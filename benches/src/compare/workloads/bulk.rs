@@ -47,6 +47,18 @@ impl Bulk {
         }
     }
 
+    /// How many times the usual warm-up it takes until most streams have sent for the first time.
+    fn warm_ups(self) -> u32 {
+        match self {
+            Self::TenThousandStreams => 4,
+            Self::Upload
+            | Self::Download
+            | Self::Both
+            | Self::HundredStreams
+            | Self::ThousandStreams => 1,
+        }
+    }
+
     fn client_sends(self) -> bool {
         self != Self::Download
     }
@@ -93,7 +105,7 @@ pub(super) async fn run<P: Peer>(
     for (block, send, receive) in halves {
         tasks.spawn(both(block, send, receive, Arc::clone(&gauge)));
     }
-    tokio::time::sleep(effort.warm_up).await;
+    tokio::time::sleep(effort.warm_up * bulk.warm_ups()).await;
     let start = gauge.reading();
     tokio::time::sleep(effort.window).await;
     let end = gauge.reading();
