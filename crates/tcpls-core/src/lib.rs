@@ -42,7 +42,7 @@ pub use event::Event;
 pub use handle::ConnectionHandle;
 pub use path::{PathInfo, PathStatus, StreamPaths};
 pub use profile::Profile;
-pub use session::{Session, SessionClose};
+pub use session::{Delivery, LandedRecord, Landing, Session, SessionClose};
 pub use stats::{ConnectionStats, FrameCounts, SessionStats, StreamStats};
 pub use stream::{RecvStream, SendStream, Sharing};
 pub use tcpls_crypto as crypto;

@@ -9,9 +9,11 @@ mod fate;
 mod reader;
 mod receive_buffer;
 mod receiver;
+mod target;
 mod writer;
 
 pub(crate) use fate::Fate;
 pub(crate) use reader::{Answer, ReadEnd, Reader};
 pub(crate) use receiver::Receiver;
+pub(crate) use target::Target;
 pub(crate) use writer::Writer;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Session, close, extended, failover, keys, liveness, path_state, tokens};
+use super::{Delivery, Session, close, extended, failover, keys, liveness, path_state, tokens};
 use crate::{
     CloseReason, ConnectionFailure, ConnectionHandle, Event, FrameCounts, Limit, PeerMisbehaved,
     connection::{Content, Elicits, Heard, Ping},
@@ -15,6 +15,7 @@ use crate::{
     stream::News,
     wire::{
         AckFrame, Alert, AlertDescription, ExtendedFrame, Fin, Frame, RecordFrames, RecordSequence,
+        StreamFrame,
     },
 };
 
@@ -25,39 +26,17 @@ pub(super) fn record(
     record: OpenedRecord,
     now: Instant,
 ) -> Result<(), CloseReason> {
-    let Some(connection) = session.connections.get_mut(c) else {
-        return Ok(());
-    };
-    if !connection.state.is_readable() {
-        return Ok(());
-    }
-    if connection.next_received != Some(record.sequence) {
-        return Err(CloseReason::Internal(
-            "a record was handed in out of its order",
-        ));
-    }
-    connection.next_received = record.sequence.next();
-    connection.stats.records_received += 1;
-    connection.stats.bytes_received += offset(record.payload.len());
-    session
-        .streams
-        .begin_record(&mut connection.stretch, record.payload.len());
-    if connection.heard == Heard::NotYet {
-        connection.heard = Heard::Yes;
-        session.events.push(Event::ConnectionEstablished(c));
-        path_state::on_heard(session, c);
-        liveness::on_way_found(session);
-    }
-    session.activity.on_received(now);
-    session.clock = now;
     let OpenedRecord {
         sequence,
         content_type,
         payload,
     } = record;
+    if begin(session, c, sequence, payload.len(), now)? == Progress::Over {
+        return Ok(());
+    }
     match content_type {
         ContentType::ApplicationData => {
-            let elicits = frames(session, c, &payload, now)?;
+            let elicits = frames(session, c, &payload, &mut Lead::None, now)?;
             on_applied(session, c, sequence, (payload.len(), elicits), now);
             Ok(())
         }
@@ -67,6 +46,78 @@ pub(super) fn record(
             keys::handle_messages(session, c, &payload, now)
         }
     }
+}
+
+/// A record whose first frame's data is with the application already.
+pub(super) struct Landed<'a> {
+    pub(super) sequence: RecordSequence,
+    /// Bytes of the plaintext.
+    pub(super) length: usize,
+    pub(super) lead: StreamFrame<'a>,
+    /// The frames after it.
+    pub(super) others: &'a Bytes,
+}
+
+/// Takes in such a record, which is the next one of a connection.
+pub(super) fn landed(
+    session: &mut Session,
+    c: ConnectionHandle,
+    record: &Landed<'_>,
+    now: Instant,
+) -> Result<Delivery, CloseReason> {
+    if begin(session, c, record.sequence, record.length, now)? == Progress::Over {
+        return Ok(Delivery::Kept);
+    }
+    let mut lead = Lead::Landed(record.lead, Delivery::Kept);
+    let elicits = frames(session, c, record.others, &mut lead, now)?;
+    on_applied(session, c, record.sequence, (record.length, elicits), now);
+    match lead {
+        Lead::Landed(_, delivery) => Ok(delivery),
+        Lead::None => Ok(Delivery::Kept),
+    }
+}
+
+/// Whether a record is still of use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Goes,
+    Over,
+}
+
+/// A record of so many bytes came on a connection.
+fn begin(
+    session: &mut Session,
+    c: ConnectionHandle,
+    sequence: RecordSequence,
+    length: usize,
+    now: Instant,
+) -> Result<Progress, CloseReason> {
+    let Some(connection) = session.connections.get_mut(c) else {
+        return Ok(Progress::Over);
+    };
+    if !connection.state.is_readable() {
+        return Ok(Progress::Over);
+    }
+    if connection.next_received != Some(sequence) {
+        return Err(CloseReason::Internal(
+            "a record was handed in out of its order",
+        ));
+    }
+    connection.next_received = sequence.next();
+    connection.stats.records_received += 1;
+    connection.stats.bytes_received += offset(length);
+    session
+        .streams
+        .begin_record(&mut connection.stretch, length);
+    if connection.heard == Heard::NotYet {
+        connection.heard = Heard::Yes;
+        session.events.push(Event::ConnectionEstablished(c));
+        path_state::on_heard(session, c);
+        liveness::on_way_found(session);
+    }
+    session.activity.on_received(now);
+    session.clock = now;
+    Ok(Progress::Goes)
 }
 
 /// A record could not be opened (reading A-18).
@@ -91,17 +142,25 @@ pub(super) fn on_open_error(
     close::fail(session, reason);
 }
 
+/// What a record has before the frames that are still to be read.
+enum Lead<'a> {
+    None,
+    /// The data of this frame is with the application, and what became of that.
+    Landed(StreamFrame<'a>, Delivery),
+}
+
 /// Applies the frames of a record and says how it is to be acknowledged.
 fn frames(
     session: &mut Session,
     c: ConnectionHandle,
     payload: &Bytes,
+    lead: &mut Lead<'_>,
     now: Instant,
 ) -> Result<Elicits, CloseReason> {
     let frames =
         RecordFrames::parse(payload, session.terms.frames()).map_err(PeerMisbehaved::from)?;
     let mut elicits = match session.connections.live().len() {
-        _ if !frames.is_ack_eliciting() => Elicits::Nothing,
+        _ if !frames.is_ack_eliciting() && matches!(lead, Lead::None) => Elicits::Nothing,
         1 => Elicits::Soon,
         _ => Elicits::Sooner,
     };
@@ -121,6 +180,16 @@ fn frames(
         session.effort.on_frame(&frame);
         apply(session, c, &frame, payload, now)?;
     }
+    if let Lead::Landed(lead, delivery) = lead {
+        let frame = Frame::Stream(*lead);
+        counts.count(&frame);
+        expected.on_frame(&frame);
+        if is_urgent(&frame) {
+            elicits = Elicits::AtOnce;
+        }
+        session.effort.on_frame(&frame);
+        *delivery = deliver(session, lead)?;
+    }
     session.effort.end_record(now)?;
     if let Some(connection) = session.connections.get_mut(c) {
         connection.stats.frames_received.add(counts);
@@ -131,7 +200,7 @@ fn frames(
             (0, 0) => Content::Other,
         };
         connection.liveness.on_received(content, now);
-        if frames.is_empty() {
+        if frames.is_empty() && matches!(lead, Lead::None) {
             connection.empty_records += 1;
             session.effort.on_empty_record(connection.empty_records)?;
         } else {
@@ -208,6 +277,25 @@ fn apply(
         }
         Frame::Extended(frame) => extended::apply(session, c, frame, now),
     }
+}
+
+/// Has the data of `frame` count as read, or takes it in where it is not what comes next.
+fn deliver(session: &mut Session, frame: &StreamFrame<'_>) -> Result<Delivery, CloseReason> {
+    if session.streams.deliver(frame, &mut session.events)? == News::Some {
+        note(session, News::Some);
+        return Ok(Delivery::Read);
+    }
+    let data = Bytes::copy_from_slice(frame.data);
+    let frame = StreamFrame {
+        data: &data,
+        ..*frame
+    };
+    let effect = session
+        .streams
+        .receive(&frame, &data, &mut session.events)?;
+    session.effort.on_compared(effect.compared);
+    note(session, effect.news);
+    Ok(Delivery::Kept)
 }
 
 /// Whether the frame that was applied changed something.

@@ -77,6 +77,17 @@ impl Assembler {
         }
     }
 
+    /// Where the next bytes begin, when there are none, neither in order nor behind a gap.
+    pub(crate) fn next_if_empty(&self) -> Option<u64> {
+        (self.unread() == 0 && self.ahead.is_empty()).then_some(self.received)
+    }
+
+    /// The next bytes were received and read elsewhere; there are none here.
+    pub(crate) fn pass(&mut self, length: usize) {
+        self.received += offset(length);
+        self.read = self.received;
+    }
+
     /// The next bytes in order, at most `max` of them; `None` when there are none.
     pub(crate) fn read_chunk(&mut self, max: usize, holding: &mut Holding) -> Option<Bytes> {
         if self.ready.is_empty() && !self.gathered.is_empty() {

@@ -102,6 +102,20 @@ impl Receiving {
         })
     }
 
+    /// Takes in one Stream frame whose data is what comes next, and is with the reader.
+    pub(crate) fn deliver(
+        &mut self,
+        half: &mut RecvHalf,
+        frame: &StreamFrame<'_>,
+    ) -> Result<(), CloseReason> {
+        let length = frame.data.len();
+        self.reach(half, frame.offset + offset(length))?;
+        half.deliver(length, frame.fin)?;
+        self.take(half, length);
+        self.stop_waiting(half);
+        Ok(())
+    }
+
     /// The peer broke a stream off: what was not read is dropped.
     pub(crate) fn reset(
         &mut self,

@@ -108,6 +108,28 @@ impl RecvHalf {
         })
     }
 
+    /// Where the next bytes begin, when nothing before them is unread and somebody wants them.
+    pub(crate) fn next_delivery(&self) -> Option<u64> {
+        if self.is_unwanted() {
+            return None;
+        }
+        self.assembler.next_if_empty()
+    }
+
+    /// The next bytes, which are so many, came and were read at the same time.
+    pub(crate) fn deliver(&mut self, length: usize, fin: Fin) -> Result<(), PeerMisbehaved> {
+        let end = self.assembler.received() + offset(length);
+        self.check_end(end, fin)?;
+        self.highest = self.highest.max(end);
+        if fin == Fin::End {
+            self.state.on_end_known(end);
+        }
+        self.assembler.pass(length);
+        self.state.on_received(end);
+        self.note_end();
+        Ok(())
+    }
+
     /// The next at most `max` bytes.
     pub(crate) fn read_chunk(&mut self, max: usize, holding: &mut Holding) -> Found {
         match self.assembler.read_chunk(max, holding) {

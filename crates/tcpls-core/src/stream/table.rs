@@ -2,6 +2,7 @@
 
 mod breaking;
 mod closing;
+mod delivering;
 mod kinds;
 mod limits;
 mod opened;

@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::clock::Clock;
 use crate::{
-    ConnectionHandle, ConnectionStart, Event, OpenedRecord, Session, SessionConfig, Transmit,
-    TransmitState,
+    ConnectionHandle, ConnectionStart, Delivery, Event, OpenedRecord, Session, SessionConfig,
+    Transmit, TransmitState,
     crypto::ContentType,
     wire::{
         ConnectionId, Frame, FrameSet, PaddingRun, RecordFrames, RecordSequence, Role,
-        SessionParams,
+        SessionParams, StreamId,
     },
 };
 
@@ -107,6 +107,29 @@ impl Solo {
             payload: content.into(),
         };
         self.session.handle_record(c, record, self.clock.now());
+    }
+
+    /// Hands in a record of application data whose first bytes are where the reader of `stream` wants them,
+    /// and says what became of how many; `None` when it does not land, and was not handed in.
+    pub fn land(
+        &mut self,
+        c: ConnectionHandle,
+        stream: StreamId,
+        plaintext: &[u8],
+    ) -> Option<(Delivery, usize)> {
+        let sequence = self.next_sequence(c);
+        let record = self.session.landing(stream)?.land(sequence, plaintext)?;
+        let next = sequence.next()?;
+        self.next.insert(c, next);
+        let data = plaintext.get(..record.data_len())?;
+        let now = self.clock.now();
+        let delivery = self.session.handle_landed(c, &record, data, now);
+        Some((delivery, data.len()))
+    }
+
+    /// The number of the next record of a connection.
+    pub fn next_sequence(&self, c: ConnectionHandle) -> RecordSequence {
+        *self.next.get(&c).expect("no such connection")
     }
 
     /// Hands in a record that asks for nothing, so that the connection has heard from its peer.

@@ -31,6 +31,7 @@ mod idle_streams;
 mod interaction;
 mod joining;
 mod keys;
+mod landing;
 mod limits;
 mod liveness;
 mod misbehaviour;

@@ -41,6 +41,9 @@ impl ReceiveBuffer {
         if self.bytes.capacity() - self.bytes.len() >= ROOM {
             return;
         }
+        if self.bytes.try_reclaim(CHUNK - self.bytes.len().min(CHUNK)) {
+            return;
+        }
         let free = self
             .spares
             .iter_mut()

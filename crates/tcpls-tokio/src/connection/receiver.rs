@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 use std::task::{Context, Poll, Waker};
 
-use tcpls_core::ConnectionHandle;
 use tcpls_core::crypto::{OpenError, OpenedRecord, RecordOpener};
+use tcpls_core::{ConnectionHandle, LandedRecord};
 use tokio::task::coop;
 
 use super::fate::{Fate, Stage};
 use super::reader::ReadEnd;
 use super::receive_buffer::ReceiveBuffer;
+use super::target::{Next, Target};
 use super::writer::failure;
 use crate::io::ReadIo;
 use crate::shared::{Appetite, Shared, State};
@@ -42,6 +43,8 @@ pub(super) struct ReadHalf {
     opener: RecordOpener,
     pub(super) buffer: ReceiveBuffer,
     opened: Vec<OpenedRecord>,
+    /// Records whose data is in the memory of who reads it.
+    landed: Vec<LandedRecord>,
     /// How many times bytes were read into the buffer.
     pub(super) reads: u64,
     /// How many times others than its task read since that did or was asked to.
@@ -70,6 +73,7 @@ impl Receiver {
                 opener,
                 buffer: ReceiveBuffer::beginning_with(received),
                 opened: Vec::new(),
+                landed: Vec::new(),
                 reads: 0,
                 in_a_row: 0,
                 next: None,
@@ -101,20 +105,21 @@ impl Receiver {
     }
 
     /// Reads what the socket has, if the runtime knows of something, for a task that waits for it, and
-    /// then looks with `look` what came of it. `None` when there was nothing to look at: the task is
-    /// woken when there is.
+    /// then looks with `look` what came of it, which is told how many bytes are in `target`. `None` when
+    /// there was nothing to look at: the task is woken when there is.
     pub(crate) fn read_now<R>(
         &self,
         shared: &Shared,
         cx: &Context<'_>,
-        look: impl FnOnce(&mut State) -> R,
+        target: Option<Target<'_>>,
+        look: impl FnOnce(&mut State, usize) -> R,
     ) -> Option<R> {
         let mut half = self.lock_unless_read()?;
         let Poll::Ready(budget) = coop::poll_proceed(&mut Context::from_waker(cx.waker())) else {
             return None;
         };
         let found = match self.fate.stage() {
-            Stage::Live => half.read_now(shared, cx, look),
+            Stage::Live => half.read_now(shared, cx, target, look),
             Stage::WriteFailed | Stage::Over | Stage::Aborted => None,
         };
         if found.is_some() {
@@ -136,7 +141,8 @@ impl ReadHalf {
         &mut self,
         shared: &Shared,
         cx: &Context<'_>,
-        look: impl FnOnce(&mut State) -> R,
+        mut target: Option<Target<'_>>,
+        look: impl FnOnce(&mut State, usize) -> R,
     ) -> Option<R> {
         if self.end.is_some() {
             return None;
@@ -152,23 +158,28 @@ impl ReadHalf {
                 self.reads += 1;
                 self.in_a_row += 1;
                 let bulk = count >= BULK;
-                if let Err(end) = self.open_buffered() {
+                let landed = target.as_mut().map_or(Ok(()), |target| self.land(target));
+                if let Err(end) = landed.and_then(|()| self.open_buffered()) {
                     self.end = Some(end);
                 }
-                if self.opened.is_empty() {
+                if self.opened.is_empty() && self.landed.is_empty() {
                     self.next = Some(cx.waker().clone());
                     return None;
                 }
                 let connection = self.connection;
-                let opened = &mut self.opened;
+                let (landed, opened) = (&mut self.landed, &mut self.opened);
                 let (appetite, found) = shared.receive(connection, |state, now| {
                     if !bulk {
                         state.bulk = None;
                     }
+                    let read = match target {
+                        Some(target) => target.deliver(state, connection, landed, now),
+                        None => 0,
+                    };
                     for record in opened.drain(..) {
                         state.core.handle_record(connection, record, now);
                     }
-                    look(state)
+                    look(state, read)
                 });
                 self.appetite = appetite;
                 return Some(found);
@@ -179,6 +190,24 @@ impl ReadHalf {
             Err(error) => self.end = Some(ReadEnd::Failed(failure(&error))),
         }
         None
+    }
+
+    /// Opens records into `target`, as long as they are what is expected there and it has room.
+    fn land(&mut self, target: &mut Target<'_>) -> Result<(), ReadEnd> {
+        let bytes = &mut self.buffer.bytes;
+        loop {
+            match target
+                .open_next(&mut self.opener, bytes)
+                .map_err(ReadEnd::NotOpened)?
+            {
+                Next::Landed(record) => self.landed.push(record),
+                Next::Other(record) => {
+                    self.opened.push(record);
+                    return Ok(());
+                }
+                Next::None => return Ok(()),
+            }
+        }
     }
 
     /// Opens every whole record in the buffer. After an error, those before are opened.
