@@ -346,10 +346,10 @@ const TURN_MICROS: u64 = 500;
 const LONGEST_TURN: u64 = 256 * 1024;
 
 /// Plaintext enough for one large write, little enough to stay in the cache.
-const LARGE_BATCH: usize = 16 * MAX_PLAINTEXT;
+const LARGE_BATCH: usize = 24 * MAX_PLAINTEXT;
 
 /// Of several connections each is given more at a time: what is taken for another one interrupts it.
-const LARGEST_BATCH: usize = 2 * LARGE_BATCH;
+const LARGEST_BATCH: usize = 32 * MAX_PLAINTEXT;
 
 /// A full record.
 const SMALL_BATCH: usize = MAX_PLAINTEXT;

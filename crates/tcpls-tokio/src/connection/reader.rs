@@ -182,7 +182,7 @@ impl Reader {
                 Turn::Read(result) => return filled(result),
                 Turn::Sated => return Ok(Filled::Sated),
                 Turn::Ended(end) => return Err(end),
-                Turn::LeftToOther => tokio::task::yield_now().await,
+                Turn::LeftToOther => give_way().await,
             }
         }
     }
