@@ -135,10 +135,10 @@ const UNSENT_MILLIS: u64 = 50;
 /// The most that may wait unsent: 4 MiB.
 const MOST_UNSENT: usize = 4 << 20;
 
-/// What TCP sends in a millisecond on paths that are never short of it: 1 GB/s. Only the peer's application
+/// What TCP sends in a millisecond on paths that are never short of it: 2 GB/s. Only the peer's application
 /// holds such a connection up, and what waits for it in the kernel is not in the cache any more when it
 /// is copied: there a batch is enough.
-const FAST: u64 = 1_000_000;
+const FAST: u64 = 2_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -157,8 +157,8 @@ mod tests {
         assert_eq!(unsent_alone(info(150_000, 40)), 187_500);
         assert_eq!(unsent_alone(info(2_500_000, 20)), MOST_UNSENT);
         assert_eq!(unsent_alone(info(640_000, 0)), 0, "a batch is soon sent");
-        assert_eq!(unsent_alone(info(10_000_000, 10)), 0);
-        assert_eq!(unsent_alone(info(9_999_999, 10)), MOST_UNSENT);
+        assert_eq!(unsent_alone(info(20_000_000, 10)), 0);
+        assert_eq!(unsent_alone(info(19_999_999, 10)), MOST_UNSENT);
         assert_eq!(unsent_alone(info(0, 20)), 0);
         let held_up = PathInfo {
             in_flight: 75_000,
