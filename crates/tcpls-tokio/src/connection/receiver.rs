@@ -239,3 +239,6 @@ impl ReadHalf {
         result.map(|()| appetite)
     }
 }
+
+#[cfg(test)]
+mod tests;
