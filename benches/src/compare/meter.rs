@@ -50,12 +50,6 @@ impl Reading {
         bits / 1e9 / (self.at - earlier.at).as_secs_f64()
     }
 
-    /// Seconds of processors per second between `earlier` and this, of both ends together.
-    pub(crate) fn busy_since(&self, earlier: &Self) -> f64 {
-        let computed = self.computed.saturating_sub(earlier.computed);
-        computed.as_secs_f64() / (self.at - earlier.at).as_secs_f64()
-    }
-
     /// Seconds of processors for 2^30 bytes between `earlier` and this, of both ends together.
     pub(crate) fn seconds_per_gibibyte_since(&self, earlier: &Self) -> f64 {
         let bytes = float(self.bytes.saturating_sub(earlier.bytes));

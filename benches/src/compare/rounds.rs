@@ -13,7 +13,7 @@ use crate::workloads::Workload;
 use crate::{memory, memory::Idle, meter};
 
 /// A measurement that takes longer has failed.
-const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// Programs that count memory at a time.
 const AT_A_TIME: usize = 4;
 /// What the transport of the last measurement may take to wind up.

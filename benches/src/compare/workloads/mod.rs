@@ -66,7 +66,7 @@ impl Workload {
             Self::Bulk(bulk) => bulk::run(bulk, peer, effort, identity).await,
             Self::SmallStreams => small_streams::run(peer, effort, identity).await,
             Self::Requests(in_flight) => requests::run(in_flight, peer, effort, identity).await,
-            Self::Idle => idle::run(peer, effort, identity).await,
+            Self::Idle => tokio::task::block_in_place(|| idle::run(peer, effort, identity)),
             Self::Establish => establish::run(peer, effort, identity).await,
             Self::Join => join::run(peer, effort, identity).await,
         }
