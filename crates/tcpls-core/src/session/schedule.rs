@@ -325,7 +325,7 @@ pub(super) fn batch(session: &Session, c: ConnectionHandle) -> usize {
         return SMALL_BATCH;
     };
     let ahead = sent_within(info, AHEAD_MICROS);
-    length(ahead).clamp(SMALL_BATCH, LARGEST_BATCH)
+    length(ahead).clamp(SMALL_BATCH, LARGE_BATCH)
 }
 
 /// How many bytes a stream sends in its turn: where the connection is fast, so many that who reads them is
@@ -347,9 +347,6 @@ const LONGEST_TURN: u64 = 256 * 1024;
 
 /// Plaintext enough for one large write, little enough to stay in the cache.
 const LARGE_BATCH: usize = 24 * MAX_PLAINTEXT;
-
-/// Of several connections each is given more at a time: what is taken for another one interrupts it.
-const LARGEST_BATCH: usize = 32 * MAX_PLAINTEXT;
 
 /// A full record.
 const SMALL_BATCH: usize = MAX_PLAINTEXT;
