@@ -150,8 +150,8 @@ impl Reader {
         match turn {
             Ok(result) => Some(result),
             Err(Stage::WriteFailed) => {
-                let fill = |half: &mut ReadHalf, _: &mut Context<'_>| Poll::Ready(half.fill_now());
-                Some(filled(self.receiver.with_half(fill).await))
+                let fill = |half: &mut ReadHalf, _: &mut Context<'_>| Poll::Ready(half.fill_rest());
+                Some(self.receiver.with_half(fill).await)
             }
             Err(Stage::Live | Stage::Over | Stage::Aborted) => None,
         }
@@ -218,7 +218,7 @@ impl Rest {
 }
 
 /// What a wait for the socket came to.
-enum Filled {
+pub(super) enum Filled {
     /// There are more bytes.
     Something,
     /// There are none, and will be none.
@@ -285,6 +285,14 @@ impl ReadHalf {
             } else {
                 timer.wait((timer.keep * 2).min(LONGEST_KEEP), self.reads);
             }
+        }
+    }
+
+    /// Reads once of what has arrived and is all there will be, unless somebody else saw the end of it.
+    pub(super) fn fill_rest(&mut self) -> Result<Filled, ReadEnd> {
+        match self.end.take() {
+            Some(end) => Err(end),
+            None => filled(self.fill_now()),
         }
     }
 

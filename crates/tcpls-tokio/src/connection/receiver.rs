@@ -115,16 +115,18 @@ impl Receiver {
         look: impl FnOnce(&mut State, usize) -> R,
     ) -> Option<R> {
         let mut half = self.lock_unless_read()?;
-        let Poll::Ready(budget) = coop::poll_proceed(&mut Context::from_waker(cx.waker())) else {
-            return None;
+        let budget = coop::poll_proceed(&mut Context::from_waker(cx.waker()));
+        let found = match (budget, self.fate.stage()) {
+            (Poll::Ready(budget), Stage::Live) => {
+                let found = half.read_now(shared, cx, target, look);
+                if found.is_some() {
+                    budget.made_progress();
+                }
+                found
+            }
+            (Poll::Pending, _) | (_, Stage::WriteFailed | Stage::Over | Stage::Aborted) => None,
         };
-        let found = match self.fate.stage() {
-            Stage::Live => half.read_now(shared, cx, target, look),
-            Stage::WriteFailed | Stage::Over | Stage::Aborted => None,
-        };
-        if found.is_some() {
-            budget.made_progress();
-        }
+        // However little that was, its task may have come meanwhile.
         let ended = half.end.is_some();
         drop(half);
         if (self.missed.swap(false, Ordering::AcqRel) || ended)
@@ -144,7 +146,9 @@ impl ReadHalf {
         mut target: Option<Target<'_>>,
         look: impl FnOnce(&mut State, usize) -> R,
     ) -> Option<R> {
-        if self.end.is_some() {
+        // At rest there is no buffer, and whoever comes for nothing is not to leave one behind: the task,
+        // which has a look first, is the one that gives it back.
+        if self.end.is_some() || !self.buffer.is_there() {
             return None;
         }
         if self.in_a_row >= AT_A_STRETCH {

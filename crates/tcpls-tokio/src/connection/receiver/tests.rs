@@ -92,12 +92,17 @@ impl Scene {
             sealer,
             sent: 0,
         };
+        scene.lock().buffer.make_room();
         scene.arrives(b"a");
         assert_eq!(
             scene.read(&mut []).unwrap().1,
             Ok(Some(Bytes::from_static(b"a")))
         );
         scene
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ReadHalf> {
+        self.receiver.lock_unless_read().unwrap()
     }
 
     /// The next bytes of the stream arrive in a record of their own.
@@ -209,4 +214,59 @@ fn who_finds_nothing_or_read_for_long_is_told_when_there_is_more() {
     assert!(is_told(&scene));
     assert_eq!(scene.read_as(&who, &mut [0; 100]).unwrap().0, 50);
     assert!(!is_told(&scene));
+}
+
+/// What somebody else than its task found wrong is how receiving ended, also when nothing can be written any
+/// more and only what has arrived is read.
+#[test]
+fn who_reads_the_rest_is_told_of_the_end_that_another_saw() {
+    let mut scene = Scene::new();
+    scene.arrives(&[1; 30]);
+    scene.pieces.0.lock().unwrap()[0][10] ^= 1;
+    assert_eq!(scene.read(&mut []), None);
+    scene.receiver.fate.write_failed();
+    let rest = scene.lock().fill_rest();
+    assert!(matches!(rest, Err(ReadEnd::NotOpened(_))));
+}
+
+/// The task of a connection that comes while somebody reads it is woken after that, also when that one has
+/// done as much as a task may in one turn and reads nothing.
+#[tokio::test]
+async fn a_task_that_came_amid_the_last_of_a_turn_is_woken() {
+    let mut scene = Scene::new();
+    let task = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&task));
+    drop(scene.receiver.lock_or_miss(&Context::from_waker(&waker)));
+    scene.arrives(&[1; 30]);
+    let mut turn = std::pin::pin!(async {
+        while coop::has_budget_remaining() {
+            coop::consume_budget().await;
+        }
+    });
+    std::future::poll_fn(|cx| {
+        let _exhausted = turn.as_mut().poll(cx);
+        // As if it came just now, while the half is held.
+        scene.receiver.missed.store(true, Ordering::SeqCst);
+        assert_eq!(scene.read(&mut []), None);
+        Poll::Ready(())
+    })
+    .await;
+    assert_eq!(task.0.load(Ordering::SeqCst), 1);
+    tokio::task::yield_now().await;
+    assert!(scene.read(&mut []).is_some(), "it is still there");
+}
+
+/// A connection at rest has no buffer, and gets none from who comes to see whether there is something.
+#[test]
+fn who_waits_at_a_connection_at_rest_leaves_no_buffer_behind() {
+    let mut scene = Scene::new();
+    assert!(scene.lock().buffer.give_up());
+    assert_eq!(scene.read(&mut [0; 100]), None);
+    assert!(!scene.lock().buffer.is_there());
+    // Nor does it stand in the way of the task, which reads what comes next.
+    assert!(scene.lock().next.is_none());
+    scene.arrives(&[1; 30]);
+    assert_eq!(scene.read(&mut [0; 100]), None);
+    scene.lock().buffer.make_room();
+    assert_eq!(scene.read(&mut [0; 100]).unwrap().0, 30);
 }
