@@ -280,7 +280,7 @@ impl ReadHalf {
             }
             if timer.reads != self.reads {
                 timer.wait(KEEP, self.reads);
-            } else if self.buffer.give_up() {
+            } else if self.give_up() {
                 *rest = None;
             } else {
                 timer.wait((timer.keep * 2).min(LONGEST_KEEP), self.reads);

@@ -214,6 +214,14 @@ impl ReadHalf {
         }
     }
 
+    /// Gives back what a connection at rest does not need: also the lists, which are long after many small
+    /// records. Returns whether no buffer is left.
+    pub(super) fn give_up(&mut self) -> bool {
+        self.opened = Vec::new();
+        self.landed = Vec::new();
+        self.buffer.give_up()
+    }
+
     /// Opens every whole record in the buffer. After an error, those before are opened.
     fn open_buffered(&mut self) -> Result<(), ReadEnd> {
         while let Some(record) = self

@@ -270,3 +270,24 @@ fn who_waits_at_a_connection_at_rest_leaves_no_buffer_behind() {
     scene.lock().buffer.make_room();
     assert_eq!(scene.read(&mut [0; 100]).unwrap().0, 30);
 }
+
+/// A peer that sends many small records at a time has a connection at rest keep nothing for them.
+#[test]
+fn what_many_small_records_took_is_given_back_at_rest() {
+    let mut scene = Scene::new();
+    for space in [&mut [0; 2000][..], &mut []] {
+        for _ in 0..1000 {
+            scene.arrives(&[1]);
+        }
+        let all: Vec<u8> = scene.pieces.0.lock().unwrap().drain(..).flatten().collect();
+        scene.pieces.0.lock().unwrap().push_back(all);
+        let (landed, next) = scene.read(space).unwrap();
+        let read = next.map_or(0, |next| next.unwrap_or_default().len());
+        assert_eq!(landed + read, 1000);
+        let lists = |half: &ReadHalf| half.opened.capacity() + half.landed.capacity();
+        assert!(lists(&scene.lock()) >= 1000);
+        scene.lock().give_up();
+        assert_eq!(lists(&scene.lock()), 0);
+        scene.lock().buffer.make_room();
+    }
+}
