@@ -158,11 +158,12 @@ impl Connection {
         Rank::of(self)
     }
 
-    /// What the peer's TCP is to acknowledge here.
+    /// What the peer's TCP is to acknowledge here. After the last words nobody asks for an answer that does
+    /// not come, so this side does.
     pub(crate) fn load(&self) -> Load {
         if self.sent.holds_data() {
             Load::Data
-        } else if self.sent.awaits_ack() {
+        } else if self.sent.awaits_ack() || self.state.write != WriteHalf::Open {
             Load::Ping
         } else {
             Load::Answers

@@ -441,3 +441,20 @@ fn closing_does_not_wait_for_a_silent_connection() {
         Some(CloseReason::PeerClose)
     );
 }
+
+/// nor for one that fell silent while nothing was on its way on it, so that the goodbye is the
+/// first that it loses.
+#[test]
+fn closing_does_not_wait_for_a_connection_that_only_lost_the_goodbye() {
+    let mut pair = pair();
+    pair.drive_for(2 * SECOND);
+    pair.blackhole(0);
+    let now = pair.clock.now();
+    pair.client.session.close(now);
+    pair.drive_for(SECOND);
+    let reasons = [&pair.client, &pair.server].map(|host| host.session.close_reason());
+    assert_eq!(
+        reasons,
+        [Some(CloseReason::LocalClose), Some(CloseReason::PeerClose)]
+    );
+}
