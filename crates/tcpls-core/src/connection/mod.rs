@@ -48,6 +48,7 @@ pub(crate) struct Connection {
     pub(crate) report: Report,
     pub(crate) ping: Ping,
     pub(crate) pump: Pump,
+    pub(crate) outlet: Outlet,
     pub(crate) key_update: KeyUpdateState,
     pub(crate) messages: PostHandshake,
     /// Records without frames in a row (reading A-29).
@@ -104,6 +105,14 @@ pub(crate) enum Pump {
     Told,
 }
 
+/// Whether the socket takes what it is given, as far as the driver told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlet {
+    Open,
+    /// It takes no more for now.
+    Blocked,
+}
+
 /// The key generations of a connection, and whether the peer wants to see another (reading A-26).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyUpdateState {
@@ -139,6 +148,7 @@ impl Connection {
             report: Report::None,
             ping: Ping::None,
             pump: Pump::Idle,
+            outlet: Outlet::Open,
             key_update: KeyUpdateState {
                 sent: start.generations.sent,
                 received: start.generations.received,

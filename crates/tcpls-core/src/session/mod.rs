@@ -1,5 +1,6 @@
 //! The session: where streams and connections meet.
 
+mod acknowledging;
 mod activity;
 mod close;
 mod control;
@@ -47,7 +48,7 @@ use crate::{
     AddressError, CloseReason, ConnectionFailure, ConnectionHandle, ConnectionStart, Event,
     OpenError, OpenedRecord, PathInfo, RecvStream, RetireError, SendStream, SessionConfig,
     TimeoutReason, Transmit, TransmitState,
-    connection::{Connections, Ping, Uniqueness},
+    connection::{Connections, Outlet, Ping, Uniqueness},
     crypto::{self, SealError},
     event::EventQueue,
     profile::Terms,
@@ -62,7 +63,7 @@ use crate::{
 /// 1. Give in what happened: a `handle_` method for records, ends, failures and passed deadlines, or
 ///    a command of the application.
 /// 2. For each connection whose socket has room: `poll_transmit`, seal the records in their order,
-///    write them, until it no longer says [`TransmitState::More`].
+///    write them, until it no longer says [`TransmitState::More`]; `handle_blocked` when the socket is full.
 /// 3. Call `poll_event` until it returns `None`. After [`Event::ConnectionClosed`], ask that connection's
 ///    `poll_transmit` once more: it may have an alert for the peer.
 /// 4. Arm one timer for `poll_timeout`; read a socket only while `wants_read` is true.
@@ -210,6 +211,14 @@ impl Session {
     pub fn handle_failure(&mut self, c: ConnectionHandle, reason: ConnectionFailure, now: Instant) {
         self.next_deadline.forget();
         failover::fail(self, c, reason, now);
+    }
+
+    /// In: the socket of connection `c` takes no more for now. Until `poll_transmit` is called for it again,
+    /// others carry what it would have. To leave it out costs speed, where there are several connections.
+    pub fn handle_blocked(&mut self, c: ConnectionHandle) {
+        if let Some(connection) = self.connections.get_mut(c) {
+            connection.outlet = Outlet::Blocked;
+        }
     }
 
     /// In: what TCP says about a connection.

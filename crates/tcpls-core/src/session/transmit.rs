@@ -5,18 +5,18 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{
-    Session, close, farewell, probe, retire, schedule, signals, state::Lifecycle, stream_change,
+    Session, acknowledging, close, farewell, probe, retire, schedule, signals, state::Lifecycle,
+    stream_change,
 };
 use crate::{
     CloseReason, ConnectionHandle, Limit, OutgoingRecord, Transmit, TransmitState,
-    connection::{AckState, Connection, Heard, KeyUpdateAnswer, Ping, Pump, Rank, WriteHalf},
+    connection::{
+        AckState, Connection, Heard, KeyUpdateAnswer, Outlet, Ping, Pump, Rank, WriteHalf,
+    },
     crypto::{ContentType, SealError, key_update_message},
     number::offset,
     sent::SentFrame,
-    wire::{
-        AckFrame, Alert, AlertDescription, ConnectionId, Frame, PushError, RecordSequence,
-        frame::MAX_PLAINTEXT,
-    },
+    wire::{Alert, AlertDescription, Frame, PushError, frame::MAX_PLAINTEXT},
 };
 
 /// How many control frames share a record at most.
@@ -55,6 +55,9 @@ pub(super) fn poll(
             return retire::poll(session, c, now);
         }
         WriteHalf::Open => {}
+    }
+    if let Some(connection) = session.connections.get_mut(c) {
+        connection.outlet = Outlet::Open;
     }
     session.clock = now;
     let mut given = 0;
@@ -110,7 +113,7 @@ pub(super) fn wants(session: &Session, c: ConnectionHandle) -> bool {
                     || connection.ping == Ping::Due
                     || connection.probes.is_due()
                     || wants_key_update(session, connection)
-                    || wants_acks(session)
+                    || acknowledging::wants(session, c)
                     || schedule::has_data(session, c, rank)
             }
             Some(rank) => {
@@ -121,16 +124,6 @@ pub(super) fn wants(session: &Session, c: ConnectionHandle) -> bool {
             }
         },
     }
-}
-
-/// Whether an acknowledgment is to go out by itself.
-fn wants_acks(session: &Session) -> bool {
-    let wanted = |connection: &Connection| connection.acks.is_wanted_now();
-    session.streams.wants_acknowledging()
-        && session
-            .connections
-            .iter_live()
-            .any(|(_, other)| wanted(other))
 }
 
 /// Builds one record; `None` when there is nothing to send. Of the batch, `left` bytes are left.
@@ -159,14 +152,14 @@ fn next_record(
     push_control(session, c, now)?;
     let acknowledging = session.streams.wants_acknowledging();
     if acknowledging {
-        push_acks(session, c, |acks| acks.take_due(now))?;
+        acknowledging::push(session, c, |acks| acks.take_due(now))?;
     }
     schedule::push_streams(session, c, rank, now)?;
     if session.builder.is_empty() {
         return Ok(None);
     }
     if acknowledging {
-        push_acks(session, c, AckState::take_pending)?;
+        acknowledging::push(session, c, AckState::take_pending)?;
     }
     if session.builder.is_ack_eliciting() {
         session.activity.on_eliciting_sent(now);
@@ -249,71 +242,14 @@ fn push_control(
     push_ping(session, c, now)?;
     probe::push(session, c, now)?;
     for id in reset {
-        push_last_ack(session, c, id)?;
-    }
-    Ok(())
-}
-
-/// what was applied of a connection that failed, after the Connection Reset that names it.
-fn push_last_ack(
-    session: &mut Session,
-    c: ConnectionHandle,
-    failed: ConnectionId,
-) -> Result<(), CloseReason> {
-    let highest = session.connections.find(failed).and_then(|failed| {
-        session
-            .connections
-            .get_mut(failed)
-            .and_then(|connection| connection.acks.take())
-    });
-    if let Some(highest) = highest {
-        let frame = Frame::Ack(AckFrame {
-            connection: failed,
-            highest,
-        });
-        session.builder.push_control(&frame).map_err(not_built)?;
-        if let Some(connection) = session.connections.get_mut(c) {
-            connection.stats.frames_sent.count(&frame);
-        }
-    }
-    Ok(())
-}
-
-/// The acknowledgments that `take` finds in each connection, as far as there is room.
-fn push_acks(
-    session: &mut Session,
-    c: ConnectionHandle,
-    mut take: impl FnMut(&mut AckState) -> Option<RecordSequence>,
-) -> Result<(), CloseReason> {
-    let builder = &mut session.builder;
-    let mut pushed = Ok(0);
-    session.connections.for_each_live(|other| {
-        if builder.remaining() < AckFrame::ENCODED_LEN {
-            return;
-        }
-        if let Some(highest) = take(&mut other.acks) {
-            let frame = Frame::Ack(AckFrame {
-                connection: other.id,
-                highest,
-            });
-            pushed = pushed.and_then(|count: u64| {
-                builder.push_control(&frame)?;
-                Ok(count + 1)
-            });
-        }
-    });
-    let pushed = pushed.map_err(not_built)?;
-    if pushed > 0
-        && let Some(connection) = session.connections.get_mut(c)
-    {
-        connection.stats.frames_sent.ack += pushed;
+        acknowledging::push_last(session, c, id)?;
     }
     Ok(())
 }
 
 /// the current ACK of every connection, before `close_notify`.
 fn last_acks(session: &mut Session, c: ConnectionHandle, out: &mut Transmit) {
-    if push_acks(session, c, AckState::take).is_ok() {
+    if acknowledging::push(session, c, AckState::take).is_ok() {
         last_words(session, c, out);
     }
 }
@@ -447,9 +383,14 @@ fn give_out(
 
 /// the first records of a joined connection are as long as the messages of a handshake.
 fn padding(connection: &Connection, len: usize) -> usize {
-    let index = usize::try_from(connection.stats.records_sent).unwrap_or(usize::MAX);
-    let size = connection.record_sizes.get(index).copied().unwrap_or(0);
+    let size = padded_size(connection);
     size.min(MAX_PLAINTEXT).saturating_sub(len)
+}
+
+/// What the next record is padded to; 0 for one that is not.
+pub(super) fn padded_size(connection: &Connection) -> usize {
+    let index = usize::try_from(connection.stats.records_sent).unwrap_or(usize::MAX);
+    connection.record_sizes.get(index).copied().unwrap_or(0)
 }
 
 /// A record that was given out could not be sealed.

@@ -208,6 +208,9 @@ impl Host {
             }
         }
         moved |= socket.flush(outgoing, random.up_to(link.largest_write), now);
+        if !socket.write.is_empty() {
+            self.session.handle_blocked(socket.handle);
+        }
         self.poll_events();
         moved
     }

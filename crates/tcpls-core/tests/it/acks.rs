@@ -259,6 +259,27 @@ fn acknowledgments_go_on_any_connection() {
     assert_eq!(server.transmit(), []);
 }
 
+/// an acknowledgment calls for the connection whose records it is of, and for another one when the
+/// socket of that one takes nothing.
+#[test]
+fn an_acknowledgment_wakes_one_connection() {
+    let mut server = Solo::server();
+    let second = server.join(1);
+    server.hear_on(second);
+    let first = server.first;
+    let wants = |server: &Solo| [first, second].map(|c| server.session.wants_transmit(c));
+    let _ping = [first, second].map(|c| server.transmit_on(c));
+    server.receive(&[Frame::Ping]);
+    assert_eq!(wants(&server), [true, false]);
+    assert_eq!(all_frames(&server.transmit()), [ack(0, 0)]);
+    server.receive_on(second, &[Frame::Ping]);
+    assert_eq!(wants(&server), [false, true]);
+    server.session.handle_blocked(second);
+    assert_eq!(wants(&server), [true, true]);
+    assert_eq!(all_frames(&server.transmit()), [ack(1, 1)]);
+    assert_eq!(wants(&server), [false, false]);
+}
+
 /// A-14, R19: an ACK covers a record only after its frames were applied: not one that is refused.
 #[test]
 fn a_refused_record_is_not_acknowledged() {

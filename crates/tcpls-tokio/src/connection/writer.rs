@@ -196,9 +196,16 @@ impl WriteHalf {
             if let Stage::Ended(end) = &self.stage {
                 return Poll::Ready(*end);
             }
-            if let Err(error) = ready!(self.poll_write_sealed(cx)) {
-                self.end(Err(failure(&error)));
-                continue;
+            match self.poll_write_sealed(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => {
+                    self.end(Err(failure(&error)));
+                    continue;
+                }
+                Poll::Pending => {
+                    shared.blocked(self.connection);
+                    return Poll::Pending;
+                }
             }
             if matches!(self.stage, Stage::Closing) {
                 let end = ready!(Pin::new(&mut self.io).poll_shutdown(cx));

@@ -64,6 +64,15 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// The socket of `connection` takes no more for now: others may carry what waits.
+    pub(crate) fn blocked(&self, connection: ConnectionHandle) {
+        self.visit(Visitor::Waiting, |state| {
+            state.core.handle_blocked(connection);
+        });
+    }
+}
+
 impl State {
     /// Has the writer of `connection`, which has something to send, woken: now, or a little later.
     pub(super) fn on_transmit_ready(
