@@ -1,19 +1,35 @@
 //! All connections, as far as each helps to be done sooner.
 
+use std::time::Duration;
+
 use super::{Decision, Offer, PathView, Scheduler};
 
 /// Uses a connection when what it takes arrives before the best of the others alone would be done with
 /// everything that waits, and before these would have filled the send buffer behind it. The default.
 ///
 /// While much waits, all connections work at their own speed; a little at the end, or a request, is
-/// left to the fast one, so that a slow connection never makes anything later.
+/// left to the fast one, so that a slow connection never makes anything later. Of connections that differ
+/// by less than a millisecond, the one that took data last goes on until its socket is full: to change costs
+/// more than it gains. Only when more waits than one stream can have, others help, on other processors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EarliestCompletion;
 
 impl Scheduler for EarliestCompletion {
     fn decide(&self, offer: &Offer<'_>) -> Decision {
         let next = offer.backlog.min(MAX_RECORD);
-        let mine = offer.candidate.arrival(next);
+        let mut mine = offer.candidate.arrival(next);
+        let goes_on = |other: &PathView| {
+            other.is_at_work()
+                && other.is_observed()
+                && offer.backlog <= offer.send_buffer
+                && other.arrival(next).abs_diff(mine) <= LEAST_GAIN
+        };
+        if offer.others.iter().any(goes_on) {
+            return Decision::Leave;
+        }
+        if offer.candidate.is_at_work() {
+            mine = mine.saturating_sub(LEAST_GAIN);
+        }
         let later = |other: &PathView| {
             let late = mine.saturating_sub(other.arrival(next));
             mine > other.arrival(offer.backlog) || other.bytes_in(late) > offer.send_buffer / MARGIN
@@ -29,13 +45,14 @@ impl Scheduler for EarliestCompletion {
 /// How much of the send buffer late data may make use of: a slow path often turns out to be slower.
 const MARGIN: u64 = 4;
 
+/// What a change to another connection must gain.
+const LEAST_GAIN: Duration = Duration::from_millis(1);
+
 /// The most that one record takes, in bytes.
 const MAX_RECORD: u64 = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::PathInfo;
 
@@ -72,6 +89,21 @@ mod tests {
         });
         assert_eq!(decide(path(60, 125_000), busy, 10_000), Decision::Leave);
         assert_eq!(decide(path(20, 125_000), busy, 10_000), Decision::Send);
+    }
+
+    #[test]
+    fn who_is_at_work_goes_on_while_others_are_not_much_sooner() {
+        let (one, other) = (path(20, 50_000).at_work(), path(20, 50_000));
+        assert_eq!(decide(one, other, 100_000), Decision::Send);
+        assert_eq!(decide(other, one, 100_000), Decision::Leave);
+        assert_eq!(decide(other, one, 5_000_000), Decision::Send);
+        let full = PathView::new(PathInfo {
+            in_flight: 50_000,
+            ..*one.info()
+        });
+        assert_eq!(decide(other, full.at_work(), 100_000), Decision::Send);
+        assert_eq!(decide(path(10, 50_000), one, 100_000), Decision::Send);
+        assert_eq!(decide(path(30, 50_000), one, 100_000), Decision::Send);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub struct PathView {
     turns: u64,
     /// How long the peer's TCP has had room for nothing.
     blocked: Duration,
+    at_work: bool,
 }
 
 impl PathView {
@@ -20,12 +21,19 @@ impl PathView {
             info,
             turns: 0,
             blocked: Duration::ZERO,
+            at_work: false,
         }
     }
 
     /// With a count of what it took in this session's rounds.
     pub(crate) fn with_turns(mut self, turns: u64) -> Self {
         self.turns = turns;
+        self
+    }
+
+    /// Of the connection that took data last and has room for more.
+    pub(crate) fn at_work(mut self) -> Self {
+        self.at_work = true;
         self
     }
 
@@ -43,6 +51,11 @@ impl PathView {
     /// Bytes that the connection took since the set of usable connections last grew.
     pub fn turns(&self) -> u64 {
         self.turns
+    }
+
+    /// Whether this connection took data last and its socket has taken all of it, as far as that is known.
+    pub fn is_at_work(&self) -> bool {
+        self.at_work
     }
 
     /// Whether TCP says anything about the connection.

@@ -95,6 +95,10 @@ pub struct Session {
     doubtful: Vec<ConnectionHandle>,
     /// When a connection failed that others took over from.
     latest_loss: Option<Instant>,
+    /// The connection that was given new stream data last.
+    carrier: Option<ConnectionHandle>,
+    /// Bytes that the connection takes that is being polled before the scheduler is asked again.
+    granted: u64,
     /// The latest time that the driver told.
     clock: Instant,
     /// Records that did not authenticate.
@@ -129,6 +133,8 @@ impl Session {
             reading: Reading::Wanted,
             doubtful: Vec::new(),
             latest_loss: None,
+            carrier: None,
+            granted: 0,
             clock: now,
             failed_records: 0,
             config,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     CloseReason, ConnectionHandle, Failover, PathInfo,
-    connection::{Connection, Rank},
+    connection::{Connection, Outlet, Rank},
     number::{length, offset},
     scheduler::{Decision, Duplicates, Offer, PathView},
     sent::SentFrame,
@@ -37,7 +37,7 @@ pub(super) fn push_streams(
 ) -> Result<(), CloseReason> {
     let alone = session.connections.live().len() == 1;
     let policy = session.config.scheduler.duplicates();
-    if !alone {
+    if !alone && session.granted == 0 {
         let mut repeated = duplicate::push(session, c, rank, Reason::Silence)?;
         if policy == Duplicates::All {
             repeated += duplicate::push(session, c, rank, Reason::Policy)?;
@@ -141,7 +141,7 @@ fn may_take(
     rank: Rank,
     limit: Option<&[ConnectionHandle]>,
 ) -> bool {
-    if session.connections.live().len() == 1 {
+    if session.connections.live().len() == 1 || limit.is_none() && session.granted > 0 {
         return true;
     }
     let limit = limit.filter(|limit| best_of(session, limit).is_some());
@@ -181,14 +181,14 @@ fn decide(session: &Session, c: ConnectionHandle, limit: Option<&[ConnectionHand
                 && connection.rank() == candidate.rank()
                 && limit.is_none_or(|limit| limit.contains(other))
         })
-        .map(|(_, connection)| view(connection));
+        .map(|(other, connection)| view(session, other, connection));
     let config = &session.config;
     let decision = with_views(others, |others| {
         if others.is_empty() {
             return Decision::Send;
         }
         config.scheduler.decide(&Offer {
-            candidate: view(candidate),
+            candidate: view(session, c, candidate),
             others,
             backlog: session.streams.backlog(),
             send_buffer: offset(config.stream_send_buffer.min(config.session_send_buffer)),
@@ -222,8 +222,14 @@ fn with_views(
 /// More connections than this beside one are rare.
 const FEW: usize = 3;
 
-fn view(connection: &Connection) -> PathView {
-    connection.liveness.view().with_turns(connection.turns)
+fn view(session: &Session, c: ConnectionHandle, connection: &Connection) -> PathView {
+    let view = connection.liveness.view().with_turns(connection.turns);
+    let takes_more = connection.outlet == Outlet::Open && connection.sent.has_room();
+    if session.carrier == Some(c) && takes_more {
+        view.at_work()
+    } else {
+        view
+    }
 }
 
 fn push_new(
@@ -236,6 +242,7 @@ fn push_new(
         return Ok(());
     };
     let turn = turn(connection);
+    let mut taken = 0;
     for _ in 0..STREAM_FRAMES {
         if session.builder.remaining() < STREAM_OVERHEAD || !connection.sent.has_room() {
             break;
@@ -247,6 +254,7 @@ fn push_new(
         let len = offset(frame.data.len());
         stream_change::on_pushed(connection, &frame);
         connection.turns += len;
+        taken += len;
         let sent = frame.sent_range();
         match session.config.failover {
             Failover::Resend => {
@@ -261,7 +269,27 @@ fn push_new(
         connection.stats.frames_sent.stream += 1;
         push_frame(&mut session.builder, connection, frame)?;
     }
+    if taken > 0 {
+        on_taken(session, c, taken, turn);
+    }
     Ok(())
+}
+
+/// A connection took so many bytes. If the scheduler was asked about them, it is not asked about the rest
+/// of a `turn` of them: that costs more than it tells.
+fn on_taken(session: &mut Session, c: ConnectionHandle, bytes: u64, turn: u64) {
+    session.carrier = Some(c);
+    let before = match session.granted {
+        0 if session.connections.live().len() > 1 && is_single_choice(session) => turn,
+        granted => granted,
+    };
+    session.granted = before.saturating_sub(bytes);
+}
+
+/// Whether the scheduler is asked about new data alone, and about all of it at once.
+fn is_single_choice(session: &Session) -> bool {
+    session.config.scheduler.duplicates() == Duplicates::Overdue
+        && session.streams.lanes().all(|(_, limit)| limit.is_none())
 }
 
 /// Puts a Stream frame into the record that is being built, with what goes along.

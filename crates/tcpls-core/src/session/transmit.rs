@@ -60,6 +60,7 @@ pub(super) fn poll(
         connection.outlet = Outlet::Open;
     }
     session.clock = now;
+    session.granted = 0;
     let mut given = 0;
     while given < limit {
         match next_record(session, c, limit - given, now, out) {
@@ -75,6 +76,7 @@ pub(super) fn poll(
     if given > 0 {
         session.next_deadline.forget();
     }
+    session.granted = 0;
     session.streams.on_given_out(&mut session.events);
     if given > 0 {
         session.streams.note_stall(now);

@@ -203,6 +203,90 @@ fn limits_bind_at_once_and_also_on_a_backup() {
     );
 }
 
+/// A client with two connections, `round_trip` microseconds long, that has `len` bytes to send and has given
+/// the first of them 64 KiB.
+fn at_work(round_trip: u64, window: u64, len: usize) -> (Solo, ConnectionHandle) {
+    let mut client = Solo::client();
+    let second = join(&mut client, 1);
+    for connection in [client.first, second] {
+        let round_trip = Duration::from_micros(round_trip);
+        let info = PathInfo {
+            round_trip,
+            ..path(0, window)
+        };
+        observe(&mut client, connection, info);
+    }
+    let id = client.session.open_bi().unwrap();
+    let bytes = pattern(id, Role::Client, 0, len);
+    client.session.send(id).write(&bytes).unwrap();
+    assert!(client.session.wants_transmit(second));
+    let first = client.first;
+    take(&mut client, first);
+    (client, second)
+}
+
+/// Gives 64 KiB to a connection.
+fn take(client: &mut Solo, connection: ConnectionHandle) {
+    let mut out = tcpls_core::Transmit::new();
+    let now = client.clock.now();
+    let _more = client
+        .session
+        .poll_transmit(connection, 64 * 1024, now, &mut out);
+    assert!(!out.is_empty());
+}
+
+/// R34: on fast paths one connection goes on until its socket is full, then another one does.
+#[test]
+fn a_fast_connection_goes_on_until_its_socket_is_full() {
+    let (mut client, second) = at_work(100, 2_000_000, 500_000);
+    let first = client.first;
+    assert!(client.session.wants_transmit(first));
+    assert!(!client.session.wants_transmit(second));
+    client.session.handle_blocked(first);
+    assert!(client.session.wants_transmit(second));
+    take(&mut client, second);
+    assert!(client.session.wants_transmit(second));
+    assert!(!client.session.wants_transmit(first));
+    client.session.handle_blocked(second);
+    assert!(client.session.wants_transmit(first), "its turn again");
+}
+
+/// R34: nor does another one wait for a connection that may send no more frames before some are acknowledged.
+#[test]
+fn a_connection_that_may_send_no_more_frames_is_not_waited_for() {
+    let (mut client, second) = at_work(100, 2_000_000, 10_000);
+    let first = client.first;
+    let id = client.session.open_bi().unwrap();
+    for _ in 0..20_000 {
+        client.session.send(id).write(b"x").unwrap();
+        if !client.session.wants_transmit(first) {
+            break;
+        }
+        assert!(!client.session.wants_transmit(second));
+        take(&mut client, first);
+    }
+    assert!(!client.session.wants_transmit(first));
+    assert!(client.session.wants_transmit(second));
+}
+
+/// R34: of more than one stream can have, fast connections take their part at the same time.
+#[test]
+fn of_much_fast_connections_take_their_part_at_the_same_time() {
+    let (mut client, second) = at_work(100, 2_000_000, 4 << 20);
+    assert!(!client.session.wants_transmit(second));
+    let id = client.session.open_bi().unwrap();
+    client.session.send(id).write(&vec![0; 1_000_000]).unwrap();
+    assert!(client.session.wants_transmit(client.first));
+    assert!(client.session.wants_transmit(second));
+}
+
+/// R34: on slow paths nothing waits for the connection that took data last.
+#[test]
+fn a_slow_connection_leaves_the_rest_to_others() {
+    let (client, second) = at_work(20_000, 50_000, 500_000);
+    assert!(client.session.wants_transmit(second));
+}
+
 /// R10: round robin gives all connections the same.
 #[test]
 fn round_robin_takes_turns() {
