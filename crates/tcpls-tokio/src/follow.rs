@@ -1,7 +1,8 @@
 //! Keeps a client's session connected: paths that failed are joined again.
 //!
 //! One task for each session to whose paths anything happened. It rests until a connection fails or falls
-//! silent, an address comes, or the time for the next attempt has come. What to try and when is [`plan`]'s, how to connect [`dial`]'s.
+//! silent, an address comes, or the time for the next attempt has come. What to try and when is [`plan`]'s,
+//! how to connect [`dial`]'s.
 
 mod attempt;
 mod budget;
