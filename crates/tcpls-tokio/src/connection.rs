@@ -10,6 +10,7 @@ mod reader;
 mod receive_buffer;
 mod receiver;
 mod target;
+mod task_mutex;
 mod writer;
 
 pub(crate) use fate::Fate;

@@ -17,6 +17,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::fate::Stage;
 use super::receiver::{ReadHalf, Receiver};
+use super::task_mutex::Spoilt;
 use super::writer::failure;
 use crate::io::ReadIo;
 use crate::registry::Registration;
@@ -67,6 +68,7 @@ impl Reader {
         registration: Arc<Registration>,
     ) {
         poll_fn(|cx| {
+            self.receiver.half.set_owner(cx);
             shared.with_slot(self.connection, |slot| slot.register_reader(cx));
             Poll::Ready(())
         })
@@ -83,14 +85,14 @@ impl Reader {
     }
 
     /// `None` when the session needs nothing more from this connection.
-    async fn read_all(&mut self, shared: &Shared) -> Option<ReadEnd> {
+    pub(super) async fn read_all(&mut self, shared: &Shared) -> Option<ReadEnd> {
         while let Some(mut answer) = self.answer.take() {
             let read = |half: &mut ReadHalf, _: &mut Context<'_>| {
                 Poll::Ready(answer.read(&mut half.buffer.bytes))
             };
             match self.receiver.with_half(read).await {
-                Ok(AnswerStage::Protected) => {}
-                Ok(AnswerStage::Waiting | AnswerStage::Answered) => {
+                Ok(Ok(AnswerStage::Protected)) => {}
+                Ok(Ok(AnswerStage::Waiting | AnswerStage::Answered)) => {
                     self.answer = Some(answer);
                     match self.fill_unless_over().await? {
                         Ok(Filled::Nothing) => {
@@ -100,7 +102,8 @@ impl Reader {
                         Err(end) => return Some(end),
                     }
                 }
-                Err(_) => return Some(ReadEnd::Failed(ConnectionFailure::NotJoined)),
+                Ok(Err(_)) => return Some(ReadEnd::Failed(ConnectionFailure::NotJoined)),
+                Err(spoilt) => return Some(spoilt.into()),
             }
         }
         loop {
@@ -126,7 +129,7 @@ impl Reader {
             let much = half.buffer.bytes.len() >= YIELD;
             Poll::Ready((much, half.hand_in(shared, much)))
         };
-        let (much, appetite) = self.receiver.with_half(hand_in).await;
+        let (much, appetite) = self.receiver.with_half(hand_in).await?;
         if much {
             give_way().await;
         }
@@ -151,7 +154,8 @@ impl Reader {
             Ok(result) => Some(result),
             Err(Stage::WriteFailed) => {
                 let fill = |half: &mut ReadHalf, _: &mut Context<'_>| Poll::Ready(half.fill_rest());
-                Some(self.receiver.with_half(fill).await)
+                let filled = self.receiver.with_half(fill).await;
+                Some(filled.unwrap_or_else(|spoilt| Err(spoilt.into())))
             }
             Err(Stage::Live | Stage::Over | Stage::Aborted) => None,
         }
@@ -163,7 +167,7 @@ impl Reader {
                 |half: &mut ReadHalf, cx: &mut Context<'_>| poll_some(&mut half.io, cx, |_| {});
             self.receiver.with_half(read)
         };
-        while read().await.is_ok_and(|count| count > 0) {}
+        while matches!(read().await, Ok(Ok(1..))) {}
     }
 
     /// Reads once, or lets somebody else do so. A connection that has been quiet for a while holds no
@@ -178,7 +182,7 @@ impl Reader {
                 }
                 turn
             };
-            match self.receiver.with_half(turn).await {
+            match self.receiver.with_half(turn).await? {
                 Turn::Read(result) => return filled(result),
                 Turn::Sated => return Ok(Filled::Sated),
                 Turn::Ended(end) => return Err(end),
@@ -193,10 +197,10 @@ impl Receiver {
     async fn with_half<R>(
         &self,
         mut drive: impl FnMut(&mut ReadHalf, &mut Context<'_>) -> Poll<R>,
-    ) -> R {
-        poll_fn(|cx| match self.lock_or_miss(cx) {
-            Some(mut half) => drive(&mut half, cx),
-            None => Poll::Pending,
+    ) -> Result<R, Spoilt> {
+        poll_fn(|cx| {
+            let mut half = ready!(self.half.poll_lock(cx))?;
+            drive(&mut half, cx).map(Ok)
         })
         .await
     }
@@ -340,6 +344,13 @@ pub(crate) enum ReadEnd {
     Eof,
     Failed(ConnectionFailure),
     NotOpened(OpenError),
+}
+
+impl From<Spoilt> for ReadEnd {
+    /// What was read and not handed over is lost, so what is in other records is of no use either.
+    fn from(_: Spoilt) -> Self {
+        Self::Failed(ConnectionFailure::Abandoned)
+    }
 }
 
 /// Lets those go first who are to run on this thread; another one may go on with the task meanwhile.

@@ -6,8 +6,7 @@
 //! when there is more.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tcpls_core::crypto::{OpenError, OpenedRecord, RecordOpener};
@@ -18,6 +17,7 @@ use super::fate::{Fate, Stage};
 use super::reader::ReadEnd;
 use super::receive_buffer::ReceiveBuffer;
 use super::target::{Next, Target};
+use super::task_mutex::TaskMutex;
 use super::writer::failure;
 use crate::io::ReadIo;
 use crate::shared::{Appetite, Shared, State};
@@ -30,10 +30,7 @@ const AT_A_STRETCH: u8 = 16;
 
 /// The read half of one connection, driven by its task or by who waits for the data.
 pub(crate) struct Receiver {
-    half: Mutex<ReadHalf>,
-    /// Whether its task came while somebody else was reading, and is to be woken after that.
-    missed: AtomicBool,
-    task: OnceLock<Waker>,
+    pub(super) half: TaskMutex<ReadHalf>,
     pub(super) fate: Arc<Fate>,
 }
 
@@ -67,7 +64,7 @@ impl Receiver {
         fate: Arc<Fate>,
     ) -> Self {
         Self {
-            half: Mutex::new(ReadHalf {
+            half: TaskMutex::new(ReadHalf {
                 connection,
                 io,
                 opener,
@@ -80,27 +77,7 @@ impl Receiver {
                 end: None,
                 appetite: Appetite::More,
             }),
-            missed: AtomicBool::new(false),
-            task: OnceLock::new(),
             fate,
-        }
-    }
-
-    /// For its own task, which is woken when somebody else is reading and has done so.
-    pub(super) fn lock_or_miss(&self, cx: &Context<'_>) -> Option<MutexGuard<'_, ReadHalf>> {
-        self.task.get_or_init(|| cx.waker().clone());
-        self.lock_unless_read().or_else(|| {
-            self.missed.swap(true, Ordering::AcqRel);
-            // Who looked at it before that has unlocked already.
-            self.lock_unless_read()
-        })
-    }
-
-    fn lock_unless_read(&self) -> Option<MutexGuard<'_, ReadHalf>> {
-        match self.half.try_lock() {
-            Ok(half) => Some(half),
-            Err(TryLockError::WouldBlock) => None,
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
         }
     }
 
@@ -114,7 +91,7 @@ impl Receiver {
         target: Option<Target<'_>>,
         look: impl FnOnce(&mut State, usize) -> R,
     ) -> Option<R> {
-        let mut half = self.lock_unless_read()?;
+        let mut half = self.half.visit()?;
         let budget = coop::poll_proceed(&mut Context::from_waker(cx.waker()));
         let found = match (budget, self.fate.stage()) {
             (Poll::Ready(budget), Stage::Live) => {
@@ -126,13 +103,11 @@ impl Receiver {
             }
             (Poll::Pending, _) | (_, Stage::WriteFailed | Stage::Over | Stage::Aborted) => None,
         };
-        // However little that was, its task may have come meanwhile.
-        let ended = half.end.is_some();
-        drop(half);
-        if (self.missed.swap(false, Ordering::AcqRel) || ended)
-            && let Some(task) = self.task.get()
-        {
-            task.wake_by_ref();
+        if half.end.is_some() {
+            // Its task has to see that.
+            drop(half);
+        } else {
+            half.leave();
         }
         found
     }

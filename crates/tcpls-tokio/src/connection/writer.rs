@@ -2,8 +2,7 @@
 
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError, TryLockResult};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use tcpls_core::{ConnectionFailure, ConnectionHandle, Transmit, TransmitState};
 use tokio::io::AsyncWrite;
 
 use super::fate::{self, Fate};
+use super::task_mutex::{Spoilt, TaskMutex};
 use crate::block;
 use crate::io::{WriteIo, is_reset};
 use crate::registry::Registration;
@@ -23,9 +23,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// The write half of one connection, driven by whoever has something to send.
 pub(crate) struct Writer {
-    half: Mutex<WriteHalf>,
-    /// Whether its task came while somebody else was sending, and is to be woken after that.
-    missed: AtomicBool,
+    half: TaskMutex<WriteHalf>,
 }
 
 impl Writer {
@@ -39,7 +37,7 @@ impl Writer {
         let mut pending = WriteBuffer::new();
         pending.extend_from_slice(prefix);
         Self {
-            half: Mutex::new(WriteHalf {
+            half: TaskMutex::new(WriteHalf {
                 connection,
                 io,
                 sealer,
@@ -47,7 +45,6 @@ impl Writer {
                 sealed: pending,
                 stage: Stage::Open,
             }),
-            missed: AtomicBool::new(false),
         }
     }
 
@@ -71,6 +68,7 @@ impl Writer {
                 .as_ref()
                 .is_some_and(|known| known.will_wake(cx.waker()))
             {
+                self.half.set_owner(cx);
                 shared.with_slot(connection, |slot| slot.register_writer(cx));
                 known = Some(cx.waker().clone());
             }
@@ -84,10 +82,9 @@ impl Writer {
                     return Poll::Ready(Ok(()));
                 }
             }
-            match self.lock_or_miss() {
+            match ready!(self.half.poll_lock(cx)) {
                 Ok(mut half) => half.poll_drive(&shared, cx, Turn::OWN),
-                Err(TryLockError::WouldBlock) => Poll::Pending,
-                Err(TryLockError::Poisoned(_)) => Poll::Ready(Err(ConnectionFailure::Abandoned)),
+                Err(Spoilt) => Poll::Ready(Err(ConnectionFailure::Abandoned)),
             }
         })
         .await;
@@ -101,7 +98,7 @@ impl Writer {
     /// Sends the full records that the session has right now, on behalf of the writer's task `task`; what
     /// fills none, and what the socket does not take, is left to that task.
     pub(crate) fn kick(&self, shared: &Shared, task: Waker) {
-        let Ok(mut half) = self.half.try_lock() else {
+        let Some(mut half) = self.half.visit() else {
             task.wake();
             return;
         };
@@ -109,10 +106,7 @@ impl Writer {
         let is_news = !matches!(half.stage, Stage::Ended(_));
         let driven = half.poll_drive(shared, &mut cx, Turn::BORROWED);
         let connection = half.connection;
-        drop(half);
-        if self.missed.swap(false, Ordering::AcqRel) {
-            task.wake_by_ref();
-        }
+        half.leave();
         if let Poll::Ready(end) = driven {
             if let Err(failure) = end
                 && is_news
@@ -122,20 +116,6 @@ impl Writer {
             }
             // Its task has the last word.
             task.wake();
-        }
-    }
-}
-
-impl Writer {
-    /// For the writer's own task: when somebody else is sending, they wake it right after that.
-    fn lock_or_miss(&self) -> TryLockResult<MutexGuard<'_, WriteHalf>> {
-        match self.half.try_lock() {
-            Err(TryLockError::WouldBlock) => {
-                self.missed.swap(true, Ordering::AcqRel);
-                // Who looked at it before that has unlocked already.
-                self.half.try_lock()
-            }
-            locked => locked,
         }
     }
 }

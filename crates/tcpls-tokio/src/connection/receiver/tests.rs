@@ -2,12 +2,15 @@
     clippy::unwrap_used,
     clippy::unwrap_in_result,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test that cannot go on shall say where"
 )]
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::AtomicUsize;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
 use bytes::{Bytes, BytesMut};
@@ -16,9 +19,11 @@ use tcpls_core::crypto::{
 };
 use tcpls_core::wire::frame::StreamFrame;
 use tcpls_core::wire::{ConnectionId, Fin, Frame, RecordSequence, Role, StreamId};
-use tcpls_core::{ConnectionStart, ReadError, Session as Core, SessionConfig};
+use tcpls_core::{ConnectionFailure, ConnectionStart, ReadError, Session as Core, SessionConfig};
 use tokio::io::{AsyncRead, ReadBuf};
 
+use super::super::reader::Reader;
+use super::super::task_mutex::Visit;
 use super::*;
 use crate::connection::Target;
 use crate::io::Receive;
@@ -62,7 +67,8 @@ impl Wake for Woken {
 /// A server's connection, and the peer that seals what arrives on it.
 struct Scene {
     shared: Shared,
-    receiver: Receiver,
+    connection: ConnectionHandle,
+    receiver: Arc<Receiver>,
     pieces: Pieces,
     sealer: RecordSealer,
     sent: u64,
@@ -87,7 +93,8 @@ impl Scene {
         let io = Box::new(pieces.clone());
         let mut scene = Self {
             shared,
-            receiver: Receiver::new(connection, io, opener, &[], fate),
+            connection,
+            receiver: Arc::new(Receiver::new(connection, io, opener, &[], fate)),
             pieces,
             sealer,
             sent: 0,
@@ -101,8 +108,8 @@ impl Scene {
         scene
     }
 
-    fn lock(&self) -> MutexGuard<'_, ReadHalf> {
-        self.receiver.lock_unless_read().unwrap()
+    fn lock(&self) -> Visit<'_, ReadHalf> {
+        self.receiver.half.visit().unwrap()
     }
 
     /// The next bytes of the stream arrive in a record of their own.
@@ -171,12 +178,13 @@ fn a_forged_record_does_not_land() {
     let mut scene = Scene::new();
     let task = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&task));
-    drop(scene.receiver.lock_or_miss(&Context::from_waker(&waker)));
+    let owner = Context::from_waker(&waker);
+    scene.receiver.half.set_owner(&owner);
     scene.arrives(&[1; 30]);
     scene.pieces.0.lock().unwrap()[0][10] ^= 1;
     assert_eq!(scene.read(&mut [0; 100]), None);
     assert_eq!(task.0.load(Ordering::SeqCst), 1);
-    let end = scene.receiver.lock_unless_read().unwrap().end.take();
+    let end = scene.lock().end.take();
     assert!(matches!(end, Some(ReadEnd::NotOpened(_))), "{end:?}");
     let read = scene
         .shared
@@ -191,7 +199,7 @@ fn who_finds_nothing_or_read_for_long_is_told_when_there_is_more() {
     let mut scene = Scene::new();
     let who = Arc::new(Woken::default());
     let is_told = |scene: &Scene| {
-        let mut half = scene.receiver.lock_unless_read().unwrap();
+        let mut half = scene.lock();
         half.in_a_row = 0;
         half.next.take().is_some_and(|next| {
             next.wake();
@@ -236,7 +244,8 @@ async fn a_task_that_came_amid_the_last_of_a_turn_is_woken() {
     let mut scene = Scene::new();
     let task = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&task));
-    drop(scene.receiver.lock_or_miss(&Context::from_waker(&waker)));
+    let owner = Context::from_waker(&waker);
+    scene.receiver.half.set_owner(&owner);
     scene.arrives(&[1; 30]);
     let mut turn = std::pin::pin!(async {
         while coop::has_budget_remaining() {
@@ -246,7 +255,7 @@ async fn a_task_that_came_amid_the_last_of_a_turn_is_woken() {
     std::future::poll_fn(|cx| {
         let _exhausted = turn.as_mut().poll(cx);
         // As if it came just now, while the half is held.
-        scene.receiver.missed.store(true, Ordering::SeqCst);
+        scene.receiver.half.miss(&owner);
         assert_eq!(scene.read(&mut []), None);
         Poll::Ready(())
     })
@@ -254,6 +263,32 @@ async fn a_task_that_came_amid_the_last_of_a_turn_is_woken() {
     assert_eq!(task.0.load(Ordering::SeqCst), 1);
     tokio::task::yield_now().await;
     assert!(scene.read(&mut []).is_some(), "it is still there");
+}
+
+/// Records may be lost that somebody had read who panicked: the connection counts as failed, and its peer sends
+/// them again on another one.
+#[tokio::test]
+async fn a_connection_ends_whose_reader_panicked() {
+    let mut scene = Scene::new();
+    let task = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&task));
+    let owner = Context::from_waker(&waker);
+    scene.receiver.half.set_owner(&owner);
+    scene.arrives(&[1; 30]);
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let look = |_: &mut State, _| panic!("half way");
+        scene.receiver.read_now(&scene.shared, &owner, None, look)
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(task.0.load(Ordering::SeqCst), 1);
+    assert_eq!(scene.read(&mut []), None);
+    let mut reader = Reader::new(scene.connection, Arc::clone(&scene.receiver));
+    let end = reader.read_all(&scene.shared).await;
+    let abandoned = ConnectionFailure::Abandoned;
+    assert!(
+        matches!(end, Some(ReadEnd::Failed(failure)) if failure == abandoned),
+        "{end:?}"
+    );
 }
 
 /// A connection at rest has no buffer, and gets none from who comes to see whether there is something.
