@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tcpls_core::ConnectionHandle;
+use tcpls_core::{ConnectionHandle, RetireError};
 
 use crate::clock;
 use crate::follow::News;
@@ -58,17 +58,36 @@ impl Migration {
             }
             tokio::time::sleep(TICK).await;
         }
+        let mut left = self.from.clone();
+        while self.retire(&mut left) == Silence::ForAMoment {
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
+    /// Retires the old connections. While the new one is silent and not given up, those stay that are
+    /// needed until it speaks again.
+    fn retire(&self, left: &mut Vec<ConnectionHandle>) -> Silence {
         self.shared.update(|state, now| {
-            for connection in self.from {
-                if let Err(error) = state.core.retire(connection, now) {
+            let is_there = state.core.connections().any(|c| c == self.to);
+            let may_recover = is_there && state.core.is_suspect(self.to);
+            left.retain(|&connection| match state.core.retire(connection, now) {
+                Ok(()) => false,
+                Err(RetireError::LastConnection) if may_recover => true,
+                Err(error) => {
                     tracing::debug!(%error, "a connection was not retired");
                     // The new one failed meanwhile: the session stays where it was.
                     if let Some(slot) = state.connections.get_mut(&connection) {
                         slot.departure = Departure::Rejoin;
                     }
+                    false
                 }
-            }
+            });
         });
+        if left.is_empty() {
+            Silence::Over
+        } else {
+            Silence::ForAMoment
+        }
     }
 
     /// How far the connections are by now. What the session knows of TCP may be as old as what was last sent.
@@ -106,6 +125,13 @@ impl Migration {
             unsent: info.unsent,
         }
     }
+}
+
+/// Whether the silence of the new connection keeps old ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Silence {
+    Over,
+    ForAMoment,
 }
 
 /// One connection, or several together.
@@ -215,7 +241,65 @@ const MOST_DOUBLINGS: u64 = 4;
 
 #[cfg(test)]
 mod tests {
+    use tcpls_core::wire::{ConnectionId, Frame, RecordSequence, Role};
+    use tcpls_core::{
+        ConnectionStart, ContentType, OpenedRecord, PathInfo, Session, SessionConfig,
+    };
+
     use super::*;
+
+    /// A session with two connections on which the peer was heard.
+    fn with_two_connections() -> (Arc<Shared>, ConnectionHandle, ConnectionHandle) {
+        let now = clock::now();
+        let mut core = Session::new(Role::Client, SessionConfig::new(), now);
+        let zero = RecordSequence::ZERO;
+        let old = core.add_connection(ConnectionStart::first(zero, zero), now);
+        let new = ConnectionStart::joined(ConnectionId::from_wire(1));
+        let new = core.add_connection(new, now);
+        for connection in [old, new] {
+            let mut ping = Vec::new();
+            Frame::Ping.encode(&mut ping).unwrap();
+            let record = OpenedRecord {
+                sequence: zero,
+                content_type: ContentType::ApplicationData,
+                payload: ping.into(),
+            };
+            core.handle_record(connection, record, now);
+        }
+        (Arc::new(Shared::new(core)), old, new)
+    }
+
+    /// a session whose new connection is silent for a moment when the old one was to go moves once that
+    /// speaks again, and stays when that is given up.
+    #[tokio::test(start_paused = true)]
+    async fn a_new_connection_may_be_silent_for_a_moment() {
+        for recovers in [true, false] {
+            let (shared, old, new) = with_two_connections();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let tell =
+                |info| shared.update(|state, now| state.core.handle_path_info(new, info, now));
+            let silent = PathInfo {
+                in_flight: 1,
+                since_ack: Duration::from_secs(60),
+                ..PathInfo::default()
+            };
+            tell(silent);
+            let migration = Migration::begin(&shared, vec![old], new);
+            let moving = tokio::spawn(migration.complete());
+            tokio::time::sleep(LONGEST + Duration::from_secs(1)).await;
+            assert!(!moving.is_finished());
+            if recovers {
+                tell(PathInfo::default());
+            } else {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                tell(silent);
+            }
+            moving.await.unwrap();
+            let stays = if recovers { new } else { old };
+            let left = shared.update(|state, now| state.core.retire(stays, now));
+            assert_eq!(left, Err(RetireError::LastConnection));
+        }
+    }
 
     const FAST: u64 = 100_000;
 

@@ -77,7 +77,8 @@ impl Session {
 
     /// Moves the session to another path: opens it as `options` say, lets it carry data beside the ones
     /// before until TCP has found out what it carries, at most 1.5 s, and then retires those (reading
-    /// They are not opened again. Returns when they go.
+    /// They are not opened again. Returns when they go; where the new path is silent just then, that
+    /// is once it speaks again, and where it is given up, the session stays where it was.
     ///
     /// # Errors
     /// [`PathError`]; then nothing changed.
