@@ -260,9 +260,10 @@ mod tests {
     async fn a_refusal_starts_the_next_attempt() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let works = listener.local_addr().unwrap();
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let refuses = closed.local_addr().unwrap();
-        drop(closed);
+        // As long as a socket is bound to it that does not listen, nobody else is.
+        let bound = tokio::net::TcpSocket::new_v4().unwrap();
+        bound.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let refuses = bound.local_addr().unwrap();
         // No attempt begins for want of time here.
         let mut race = Race::new(&[refuses, works], &[], None);
         let (tcp, options) = race.next().await.unwrap();

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     /// a token that was not spent is there for who waits for one.
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_token_that_comes_back_goes_to_the_next() {
         let now = crate::clock::now();
         let mut core = Session::new(Role::Client, SessionConfig::new(), now);
