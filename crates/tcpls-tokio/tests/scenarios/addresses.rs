@@ -1,10 +1,11 @@
 //! Addresses that either side advertises and withdraws.
 
+use std::any::Any;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Identity, SERVER_NAME, pattern};
+use crate::common::{Identity, SERVER_NAME, path_event, patient_time, pattern, until};
 use crate::healing::established;
 use crate::paths::transfer;
 use tcpls_tokio::{
@@ -18,10 +19,12 @@ struct Site {
     far: Session,
     port: u16,
     _endpoints: [Endpoint; 2],
+    _time: Box<dyn Any>,
 }
 
 impl Site {
     async fn new(transport: TransportConfig) -> Self {
+        let time = patient_time();
         let identity = Identity::generate();
         let mut config = identity.client_config();
         config.transport_config(Arc::new(transport));
@@ -33,14 +36,13 @@ impl Site {
         let connect = client.connect((Ipv4Addr::LOCALHOST, port), SERVER_NAME);
         let (near, far) = tokio::join!(connect, accept);
         let near = near.unwrap();
-        while near.stats().unused_tokens < 8 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until("there are tokens", || near.stats().unused_tokens >= 8).await;
         Self {
             near,
             far,
             port,
             _endpoints: [server, client],
+            _time: Box::new(time),
         }
     }
 
@@ -53,6 +55,16 @@ impl Site {
         let paths = self.near.paths();
         let remotes = paths.iter().filter_map(tcpls_tokio::Path::remote_address);
         remotes.collect()
+    }
+
+    /// Waits until the client's connections go there and nowhere else, and the server has as many.
+    async fn remotes_become(&self, expected: &[SocketAddr]) {
+        until("the client is where it should be", || {
+            self.remotes() == expected
+        })
+        .await;
+        let count = || self.far.paths().len();
+        until("the server sees it, too", || count() == expected.len()).await;
     }
 }
 
@@ -74,9 +86,8 @@ async fn a_server_drains_an_address() {
         assert!(told.contains(&added), "{told:?}");
     }
     let drain = async {
-        while far.path_stats()[0].counters.bytes_sent < 1 << 20 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let sent = || far.path_stats()[0].counters.bytes_sent;
+        until("the transfer has begun", || sent() >= 1 << 20).await;
         assert_eq!(
             near.stats().connections,
             1,
@@ -89,9 +100,7 @@ async fn a_server_drains_an_address() {
         transfer(near, far, pattern(2, 16 << 20)),
         drain
     );
-    while site.remotes() != [new] {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    site.remotes_become(&[new]).await;
     for session in [near, far] {
         assert_eq!(
             session.path_stats()[0].state,
@@ -120,9 +129,7 @@ async fn a_client_follows_what_is_advertised() {
     assert_eq!(established(&mut events).await, 1);
     assert_eq!(site.remotes(), [first, second]);
     site.far.withdraw(second).unwrap();
-    while site.remotes() != [first] {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    site.remotes_become(&[first]).await;
     assert_eq!(site.near.stats().connections, 2);
     transfer(&site.near, &site.far, pattern(3, 100_000)).await;
 }
@@ -170,21 +177,18 @@ async fn a_client_withdraws_an_address() {
     let address = SocketAddr::new(home, 0);
     let mut events = far.path_events();
     near.advertise(address).unwrap();
-    assert_eq!(
-        events.recv().await,
-        Some(PathEvent::AddressAdded { address })
-    );
+    let added = PathEvent::AddressAdded { address };
+    path_event(&mut events, |event| (event == added).then_some(())).await;
     assert_eq!(far.peer_addresses(), [address]);
     near.withdraw(address).unwrap();
     for session in [near, far] {
-        while session.paths().len() > 1 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until("its paths are gone", || session.paths().len() == 1).await;
         for path in &session.path_stats()[1..] {
             assert_eq!(path.state, PathState::Ended { reason: None });
         }
     }
-    while events.recv().await.unwrap() != (PathEvent::AddressRemoved { address }) {}
+    let removed = PathEvent::AddressRemoved { address };
+    path_event(&mut events, |event| (event == removed).then_some(())).await;
     assert!(far.peer_addresses().is_empty());
     transfer(near, far, pattern(6, 100_000)).await;
 }
@@ -209,10 +213,8 @@ async fn the_application_may_refuse_addresses() {
     let mut events = site.near.path_events();
     let address = site.address(2);
     site.far.advertise(address).unwrap();
-    assert_eq!(
-        events.recv().await,
-        Some(PathEvent::AddressAdded { address })
-    );
+    let added = PathEvent::AddressAdded { address };
+    path_event(&mut events, |event| (event == added).then_some(())).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(site.near.stats().connections, 1);
 }

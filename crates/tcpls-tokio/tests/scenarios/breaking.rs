@@ -264,5 +264,6 @@ async fn a_priority_is_set_until_all_of_the_stream_is_there() {
         (&b"urgent"[..], (32 << 20) - 1)
     );
     writing.await.unwrap();
+    assert_eq!(fast.stopped().await, Ok(None));
     assert!(fast.set_priority(2).is_err(), "all of it is there");
 }

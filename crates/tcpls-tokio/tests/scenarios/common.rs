@@ -1,11 +1,14 @@
 //! What the scenarios share: a certificate that is really verified, and pairs of sessions.
 
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use tcpls_tokio::{
-    Acceptor, ClientConfig, Connector, ServerConfig, Session, TransportConfig, default_provider,
+    Acceptor, ClientConfig, Connector, PathEvent, PathEvents, ServerConfig, Session,
+    TransportConfig, default_provider,
 };
 use tokio::io::DuplexStream;
 
@@ -89,6 +92,63 @@ pub(crate) async fn pair_over(
     let (connector, acceptor) = (Connector::new(client), Acceptor::new(server));
     let (near, far) = tokio::join!(connector.connect(server_name(), near), acceptor.accept(far));
     (near.unwrap(), far.unwrap())
+}
+
+/// Lets time pass by the turns of this test's runtime instead of the wall clock: a millisecond at a time, and
+/// not before all that could go on had its turn. A machine that is slow or does something else for a while
+/// makes nothing late that way, neither the test's own limits nor those of sessions. For tests over TCP on one
+/// thread; without sockets `start_paused` does, which would not wait for what is under way in the system.
+///
+/// Time stands still once the result is dropped.
+pub(crate) fn patient_time() -> impl Sized {
+    const TICK: Duration = Duration::from_millis(1);
+    tokio::time::pause();
+    let (going_on, over) = mpsc::channel::<()>();
+    let (tick, mut ticks) = tokio::sync::mpsc::channel(1);
+    // While this runs, paused time does not jump ahead by itself.
+    tokio::task::spawn_blocking(move || {
+        while over.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+            if tick.blocking_send(()).is_err() {
+                return;
+            }
+        }
+    });
+    tokio::spawn(async move {
+        while ticks.recv().await.is_some() {
+            tokio::time::advance(TICK).await;
+        }
+    });
+    going_on
+}
+
+/// Longer than anything takes that a test waits for.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Waits until something is so, and not for ever.
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(LONG, waiting).await;
+    assert!(in_time.is_ok(), "it is never so that {what}");
+}
+
+/// Waits for an event of the paths, and not for ever. Others come in between: where the machine is busy, paths
+/// may be silent for a moment.
+pub(crate) async fn path_event<T>(
+    events: &mut PathEvents,
+    find: impl Fn(PathEvent) -> Option<T>,
+) -> T {
+    let waiting = async {
+        loop {
+            if let Some(found) = find(events.recv().await.unwrap()) {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(LONG, waiting).await.unwrap()
 }
 
 /// Bytes that differ from place to place and from stream to stream.

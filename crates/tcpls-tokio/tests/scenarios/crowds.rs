@@ -1,11 +1,10 @@
 //! Servers whose clients are many.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
 
 use tcpls_tokio::{ConnectError, Endpoint, PathOptions};
 
-use crate::common::{Identity, SERVER_NAME};
+use crate::common::{Identity, SERVER_NAME, until};
 
 /// One address has as many sessions as it may, and not one more; other addresses, and connections that join,
 /// are not concerned, and a session that ends makes room.
@@ -39,9 +38,7 @@ async fn an_address_has_so_many_sessions() {
     let (_other, _accepted) = (other.unwrap(), accepted.unwrap());
 
     first.close(0, b"");
-    while server.open_sessions() > 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("its place is free", || server.open_sessions() == 2).await;
     let (again, accepted) = connect().await;
     again.unwrap();
     accepted.unwrap();

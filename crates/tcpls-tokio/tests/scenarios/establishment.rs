@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Identity, SERVER_NAME};
+use crate::common::{Identity, SERVER_NAME, patient_time, until};
 use crate::proxy::Proxy;
-use tcpls_tokio::{ConnectError, Endpoint, PathEvent, PathOptions, TransportConfig};
+use tcpls_tokio::{ConnectError, Endpoint, PathOptions, TransportConfig};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -28,6 +28,7 @@ async fn black_hole() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
 /// R17: an address that swallows connections does not keep a client from the next one.
 #[tokio::test]
 async fn an_address_that_swallows_connections_is_passed() {
+    let _time = patient_time();
     let identity = Identity::generate();
     let server = Endpoint::server(identity.server_config(), LOOPBACK).unwrap();
     let (hole, _listener, _queue) = black_hole().await;
@@ -50,6 +51,7 @@ async fn an_address_that_swallows_connections_is_passed() {
 /// handshake and the others with later ones: no two with the same.
 #[tokio::test]
 async fn spare_connections_join_as_the_session_begins() {
+    let _time = patient_time();
     let identity = Identity::generate();
     let server = Endpoint::server(identity.server_config(), LOOPBACK).unwrap();
     let mut config = identity.client_config();
@@ -61,13 +63,7 @@ async fn spare_connections_join_as_the_session_begins() {
     let (near, far) = tokio::join!(client.connect(address, SERVER_NAME), accept);
     let near = near.unwrap();
     assert_eq!(near.local_address().unwrap().ip(), locals[0]);
-    let mut events = near.path_events();
-    while near.paths().len() < 3 {
-        assert!(matches!(
-            events.recv().await,
-            Some(PathEvent::Established { .. })
-        ));
-    }
+    until("there are two more", || near.paths().len() == 3).await;
     let paths = near.paths();
     let mut ids: Vec<_> = paths.iter().map(|path| path.id().as_u32()).collect();
     ids.sort_unstable();
@@ -79,14 +75,13 @@ async fn spare_connections_join_as_the_session_begins() {
     from.sort_unstable();
     from.dedup();
     assert_eq!(from.len(), 3, "each from an address of its own");
-    while far.paths().len() < 3 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the server sees them", || far.paths().len() == 3).await;
 }
 
 /// R17, A-22: the other TCP connections are there before the handshake is over, and wait for a token.
 #[tokio::test]
 async fn spare_connections_wait_for_the_token() {
+    let _time = patient_time();
     let identity = Identity::generate();
     let server = Endpoint::server(identity.server_config(), LOOPBACK).unwrap();
     let address = server.local_addr().unwrap();
@@ -101,15 +96,12 @@ async fn spare_connections_wait_for_the_token() {
     });
     // Its hello is not answered yet.
     let incoming = server.accept().await.unwrap();
-    while proxies[1].connections() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("another is there", || proxies[1].connections() > 0).await;
     assert_eq!(proxies[0].connections(), 1);
     let far = incoming.await.unwrap();
     let near = connecting.await.unwrap().unwrap();
-    while near.paths().len() < 2 || far.paths().len() < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let joined = || near.paths().len() == 2 && far.paths().len() == 2;
+    until("it has joined", joined).await;
     let remotes: Vec<_> = near
         .paths()
         .iter()
@@ -123,6 +115,7 @@ async fn spare_connections_wait_for_the_token() {
 /// closed: each costs the server nothing but a TCP connection.
 #[tokio::test]
 async fn nobody_gets_more_connections_than_wanted() {
+    let _time = patient_time();
     let identity = Identity::generate();
     let server = Endpoint::server(identity.server_config(), LOOPBACK).unwrap();
     let mut open = Vec::new();
@@ -147,9 +140,8 @@ async fn nobody_gets_more_connections_than_wanted() {
         };
         let (near, far) = tokio::join!(client.connect(&addresses[..], SERVER_NAME), accept);
         let near = near.unwrap();
-        while near.paths().len() <= wanted || far.paths().len() <= wanted {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let joined = || near.paths().len() > wanted && far.paths().len() > wanted;
+        until("there are as many as wanted", joined).await;
         let dialled = || proxies.iter().map(Proxy::connections).sum::<usize>();
         if wanted == 0 {
             assert_eq!(dialled(), 1, "nobody else was asked");

@@ -1,25 +1,28 @@
 //! Sessions that get their connections back by themselves.
 
+use std::any::Any;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Identity, SERVER_NAME, pattern, server_name};
-use crate::paths::transfer;
+use crate::common::{Identity, SERVER_NAME, path_event, patient_time, pattern, server_name, until};
+use crate::paths::{transfer, transfer_while_there};
 use crate::proxy::{Mode, Proxy};
 use tcpls_tokio::{
-    ConnectionFailure, Connector, Endpoint, FollowPaths, PathError, PathEvent, PathOptions,
-    PathState, PathStatus, Session, TransportConfig,
+    ConnectionFailure, Connector, Endpoint, FollowPaths, PathError, PathEvent, PathEvents,
+    PathOptions, PathState, PathStatus, Session, TransportConfig,
 };
 use tokio::net::TcpSocket;
 
-/// A session through a proxy, and the server's address behind it.
+/// A session through a proxy, and the server's address behind it. As long as it is there, time is
+/// [patient](patient_time).
 pub(crate) struct Home {
     pub(crate) near: Session,
     pub(crate) far: Session,
     pub(crate) proxy: Proxy,
     pub(crate) server: SocketAddr,
     _endpoints: [Endpoint; 2],
+    _time: Option<Box<dyn Any>>,
 }
 
 impl Home {
@@ -30,6 +33,15 @@ impl Home {
     }
 
     pub(crate) async fn with(transport: TransportConfig) -> Self {
+        let time = patient_time();
+        Self {
+            _time: Some(Box::new(time)),
+            ..Self::beside_another(transport).await
+        }
+    }
+
+    /// While another one sees to the time.
+    async fn beside_another(transport: TransportConfig) -> Self {
         let identity = Identity::generate();
         let mut config = identity.client_config();
         config.transport_config(Arc::new(transport));
@@ -41,35 +53,38 @@ impl Home {
         let accept = async { server.accept().await.unwrap().await.unwrap() };
         let (near, far) = tokio::join!(client.connect(proxy.address(), SERVER_NAME), accept);
         let near = near.unwrap();
-        while near.stats().unused_tokens < 8 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until("there are tokens", || near.stats().unused_tokens >= 8).await;
         Self {
             near,
             far,
             proxy,
             server: address,
             _endpoints: [server, client],
+            _time: None,
         }
     }
 }
 
 /// The next path that is established.
-pub(crate) async fn established(events: &mut tcpls_tokio::PathEvents) -> u32 {
-    loop {
-        if let PathEvent::Established { id } = events.recv().await.unwrap() {
-            return id.as_u32();
-        }
-    }
+pub(crate) async fn established(events: &mut PathEvents) -> u32 {
+    let established = |event| {
+        let PathEvent::Established { id } = event else {
+            return None;
+        };
+        Some(id.as_u32())
+    };
+    path_event(events, established).await
 }
 
-/// The next path that ends. Others may be silent for a moment where the machine is busy.
-async fn closed(events: &mut tcpls_tokio::PathEvents) -> (u32, Option<ConnectionFailure>) {
-    loop {
-        if let PathEvent::Closed { id, reason } = events.recv().await.unwrap() {
-            return (id.as_u32(), reason);
-        }
-    }
+/// The next path that ends.
+pub(crate) async fn closed(events: &mut PathEvents) -> (u32, Option<ConnectionFailure>) {
+    let closed = |event| {
+        let PathEvent::Closed { id, reason } = event else {
+            return None;
+        };
+        Some((id.as_u32(), reason))
+    };
+    path_event(events, closed).await
 }
 
 /// Whether nothing comes back on a path for a moment, as happens where the machine is busy.
@@ -114,9 +129,7 @@ async fn a_session_comes_back_by_itself() {
     home.proxy.set(Mode::Swallow);
     home.proxy.reset();
     let unused = home.near.stats().unused_tokens;
-    while home.proxy.swallowed() < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("a second one is tried", || home.proxy.swallowed() >= 2).await;
     assert_eq!(
         home.near.stats().unused_tokens + 1,
         unused,
@@ -142,34 +155,16 @@ async fn a_closed_path_ends_in_order() {
     let path = near.open_path(options.remote(home.server)).await.unwrap();
     let first = near.paths().remove(0);
     let (mut near_events, mut far_events) = (near.path_events(), far.path_events());
-    // As long as the path is there, it gets more, so that it carries that much however fast the other is.
-    let (mut send, _recv) = near.open_bi().await.unwrap();
-    send.set_paths(std::slice::from_ref(&first)).unwrap();
-    let piece = pattern(3, 256 << 10);
-    let writing = async {
-        while !first.is_closed() {
-            send.write_all(&piece).await.unwrap();
-        }
-        send.finish().unwrap();
-        send.stopped().await.unwrap();
-    };
-    let reading = async {
-        let (_send, mut recv) = far.accept_bi().await.unwrap();
-        let all = recv.read_to_end(1 << 30).await.unwrap();
-        assert!(all.chunks(piece.len()).all(|got| got == piece));
-    };
     let closing = async {
-        while first.stats().bytes_sent < 1 << 20 || is_silent(near, 1) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let sent = || first.stats().bytes_sent;
+        let is_time = || sent() >= 1 << 20 && !is_silent(near, 1);
+        until("it has carried much, and another can", is_time).await;
         first.close();
     };
-    tokio::join!(writing, reading, closing);
+    tokio::join!(transfer_while_there(&first, near, far), closing);
     assert_eq!(closed(&mut near_events).await, (0, None));
     assert_eq!(closed(&mut far_events).await, (0, None));
-    while is_silent(near, 1) {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    until("the other one is heard", || !is_silent(near, 1)).await;
     let stats = near.path_stats();
     let states: Vec<_> = stats.iter().map(|path| path.state).collect();
     assert_eq!(states, [PathState::Ended { reason: None }, PathState::Open]);
@@ -220,11 +215,11 @@ async fn nothing_comes_back_that_nobody_wants() {
     let options = options.remote(home.server);
     let path = home.near.open_path(options).await.unwrap();
     path.close();
-    let quiet = Home::new(FollowPaths::Off).await;
+    let mut transport = TransportConfig::default();
+    transport.follow_paths(FollowPaths::Off);
+    let quiet = Home::beside_another(transport).await;
     quiet.proxy.reset();
-    while !quiet.near.paths().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("its path is gone", || quiet.near.paths().is_empty()).await;
     tokio::time::sleep(Duration::from_millis(900)).await;
     assert_eq!(home.near.stats().connections, 2);
     assert_eq!(quiet.near.stats().connections, 1);
@@ -243,9 +238,8 @@ async fn a_session_moves_to_another_path_and_back() {
         let before = near.paths().remove(0);
         let start = before.stats().bytes_sent;
         let moving = async {
-            while before.stats().bytes_sent < start + (1 << 20) {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            let sent = || before.stats().bytes_sent - start;
+            until("the transfer has begun", || sent() >= 1 << 20).await;
             near.migrate(&options).await.unwrap()
         };
         let ((), (), path) = tokio::join!(
@@ -253,9 +247,7 @@ async fn a_session_moves_to_another_path_and_back() {
             transfer(far, near, pattern(2, 24 << 20)),
             moving
         );
-        while near.paths().len() > 1 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until("the old path is gone", || near.paths().len() == 1).await;
         assert_eq!(near.paths()[0].id(), path.id());
     }
     let paths = near.path_stats();
@@ -277,15 +269,15 @@ async fn a_session_that_moved_leaves_behind_what_it_had_lost() {
     home.near.open_path(&options).await.unwrap();
     lost.set(Mode::Refuse);
     lost.reset();
-    while lost.connections() < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("it is tried again", || lost.connections() >= 2).await;
     let path = home
         .near
         .migrate(options.remote(home.server))
         .await
         .unwrap();
     lost.set(Mode::Forward);
+    // An attempt may have been on its way.
+    tokio::time::sleep(Duration::from_millis(100)).await;
     let tried = lost.connections();
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(lost.connections(), tried);
@@ -338,8 +330,7 @@ async fn a_path_that_could_not_be_left_comes_back() {
     };
     assert_eq!(first.id().as_u32(), 0);
     home.proxy.reset();
-    let back = tokio::time::timeout(Duration::from_secs(10), established(&mut events));
-    back.await.unwrap();
+    established(&mut events).await;
     let remote = home.near.paths()[0].remote_address();
     assert_eq!(remote, Some(home.proxy.address()));
 }
@@ -369,8 +360,7 @@ async fn a_closed_path_that_had_to_go_on_comes_back() {
     assert!(!first.is_closed());
     let mut events = home.near.path_events();
     home.proxy.reset();
-    let back = tokio::time::timeout(Duration::from_secs(10), established(&mut events));
-    back.await.unwrap();
+    established(&mut events).await;
     let remote = home.near.paths()[0].remote_address();
     assert_eq!(remote, Some(home.proxy.address()));
 }
@@ -378,6 +368,7 @@ async fn a_closed_path_that_had_to_go_on_comes_back() {
 /// a first connection that the application opened itself comes back from where it came.
 #[tokio::test]
 async fn a_first_connection_comes_back_as_it_was_opened() {
+    let _time = patient_time();
     let identity = Identity::generate();
     let listen = (Ipv4Addr::LOCALHOST, 0).into();
     let server = Endpoint::server(identity.server_config(), listen).unwrap();
@@ -413,9 +404,7 @@ async fn a_path_is_kept() {
     second.set(Mode::Refuse);
     home.near.keep_path(&options).unwrap();
     home.near.keep_path(&options).unwrap();
-    while second.connections() < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("it is tried twice", || second.connections() >= 2).await;
     second.set(Mode::Forward);
     let first = established(&mut events).await;
     second.reset();
@@ -432,14 +421,12 @@ async fn an_aborted_path_is_reset_and_comes_back() {
     let (near, far) = (&home.near, &home.far);
     let mut options = PathOptions::new();
     let first = near.migrate(options.remote(home.server)).await.unwrap();
-    while near.paths().len() > 1 || far.paths().len() > 1 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let moved = || near.paths().len() == 1 && far.paths().len() == 1;
+    until("the first path is gone", moved).await;
     let mut events = near.path_events();
     let aborting = async {
-        while first.stats().bytes_sent < 1 << 20 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let sent = || first.stats().bytes_sent;
+        until("the transfer has begun", || sent() >= 1 << 20).await;
         first.abort();
         assert!(first.is_closed());
     };

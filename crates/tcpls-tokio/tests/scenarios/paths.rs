@@ -4,12 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Identity, SERVER_NAME, pattern, server_name};
+use crate::common::{Identity, SERVER_NAME, pattern, server_name, until};
+use crate::healing::{closed, established};
 use crate::joins::{Peers, joined, killable};
 use tcpls_tokio::{
     Acceptor, ConnectionFailure, Connector, Endpoint, FollowPaths, Path, PathError, PathEvent,
     PathOptions, SessionConfig, SessionError, TransportConfig,
 };
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
@@ -42,6 +44,33 @@ async fn transfer_on(
     writing.await.unwrap();
 }
 
+/// Sends on a new stream over `path` until that is over, however fast it is, and reads all at `to`.
+pub(crate) async fn transfer_while_there(
+    path: &Path,
+    from: &tcpls_tokio::Session,
+    to: &tcpls_tokio::Session,
+) {
+    let (mut send, _recv) = from.open_bi().await.unwrap();
+    send.set_paths(std::slice::from_ref(path)).unwrap();
+    let piece = pattern(3, 256 << 10);
+    let writing = async {
+        while !path.is_closed() {
+            send.write_all(&piece).await.unwrap();
+        }
+        send.finish().unwrap();
+        send.stopped().await.unwrap();
+    };
+    let reading = async {
+        let (_send, mut recv) = to.accept_bi().await.unwrap();
+        let mut got = vec![0; piece.len()];
+        while recv.read_exact(&mut got).await.is_ok() {
+            assert!(got == piece);
+        }
+        assert_eq!(recv.read_chunk(1).await.unwrap(), None);
+    };
+    tokio::join!(writing, reading);
+}
+
 /// R10, R18, R21, R22, A-14: a transfer in both directions survives the connection that the session began on.
 #[tokio::test]
 async fn streams_survive_the_first_connection() {
@@ -49,24 +78,20 @@ async fn streams_survive_the_first_connection() {
     let peers = Peers::over(near, far, TransportConfig::default()).await;
     let path = peers.join().await.unwrap();
     assert_eq!(path.id().as_u32(), 1);
-    let (up, down) = (pattern(1, 6 << 20), pattern(2, 6 << 20));
     let (near, far) = (peers.client.paths(), peers.server.paths());
     let kill = async {
         let moved = |path: &Path| path.stats().bytes_received > 1 << 20;
-        while !moved(&near[0]) || !moved(&far[0]) {
-            tokio::task::yield_now().await;
-        }
+        let both = || moved(&near[0]) && moved(&far[0]);
+        until("both transfers have begun", both).await;
         relay.abort();
     };
     tokio::join!(
-        transfer_on(&near[..1], &peers.client, &peers.server, up),
-        transfer_on(&far[..1], &peers.server, &peers.client, down),
+        transfer_while_there(&near[0], &peers.client, &peers.server),
+        transfer_while_there(&far[0], &peers.server, &peers.client),
         kill
     );
     for (session, path) in [(&peers.client, &near[0]), (&peers.server, &far[0])] {
-        while !path.is_closed() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until("the first connection is over", || path.is_closed()).await;
         assert!(session.stats().bytes_retransmitted > 0);
         assert_eq!((session.paths().len(), session.stats().connections), (1, 2));
     }
@@ -74,7 +99,7 @@ async fn streams_survive_the_first_connection() {
 }
 
 /// R18, A-19: break before make: a session that lost its only connection goes on with the next one.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_session_without_connections_goes_on_with_the_next() {
     let (near, far, relay) = killable();
     let peers = Peers::over(near, far, TransportConfig::default()).await;
@@ -88,9 +113,7 @@ async fn a_session_without_connections_goes_on_with_the_next() {
     let (_far_send, mut recv) = peers.server.accept_bi().await.unwrap();
     let first = recv.read_chunk(1000).await.unwrap().unwrap();
     relay.abort();
-    while !peers.client.paths().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until("it is noticed", || peers.client.paths().is_empty()).await;
     assert_eq!(peers.client.close_reason(), None);
     peers.join().await.unwrap();
     let rest = recv.read_to_end(1 << 30).await.unwrap();
@@ -136,9 +159,7 @@ async fn few_sessions_wait_for_a_connection() {
     let alone = |session: &tcpls_tokio::Session| session.paths().is_empty();
     for (_near, far, relay) in &sessions[..2] {
         relay.abort();
-        while !alone(far) {
-            tokio::task::yield_now().await;
-        }
+        until("it is noticed", || alone(far)).await;
     }
     let (near, far, _relay) = &sessions[0];
     let (joining, joined) = tokio::io::duplex(64 * 1024);
@@ -146,9 +167,7 @@ async fn few_sessions_wait_for_a_connection() {
     path.unwrap();
     for (_near, far, relay) in &sessions[2..] {
         relay.abort();
-        while !alone(far) {
-            tokio::task::yield_now().await;
-        }
+        until("it is noticed", || alone(far)).await;
     }
     assert_eq!(sessions[1].1.closed().await, SessionError::Aborted);
     for open in [far, &sessions[2].1, &sessions[3].1] {
@@ -182,11 +201,7 @@ fn to(address: SocketAddr) -> PathOptions {
 async fn paths_are_opened_over_tcp() {
     let identity = Identity::generate();
     let server = Endpoint::server(identity.server_config(), ([127, 0, 0, 1], 0).into()).unwrap();
-    let mut config = identity.client_config();
-    let mut transport = TransportConfig::default();
-    transport.follow_paths(FollowPaths::Off);
-    config.transport_config(Arc::new(transport));
-    let client = Endpoint::client(config);
+    let client = client_that_follows_nothing(&identity);
     let address = server.local_addr().unwrap();
     let (relayed, relay) = tcp_relay(address).await;
     let accept = async { server.accept().await.unwrap().await.unwrap() };
@@ -200,18 +215,11 @@ async fn paths_are_opened_over_tcp() {
         .unwrap();
     assert_eq!(path.local_address().unwrap().ip(), local);
     assert_eq!(path.remote_address(), Some(address));
-    let id = path.id();
-    assert_eq!(events.recv().await, Some(PathEvent::Established { id }));
+    assert_eq!(established(&mut events).await, path.id().as_u32());
     transfer(&near, &far, pattern(7, 1 << 20)).await;
     relay.abort();
     transfer(&far, &near, pattern(8, 1 << 20)).await;
-    // On a busy machine, a connection may be silent for a moment.
-    let closed = loop {
-        if let PathEvent::Closed { id, .. } = events.recv().await.unwrap() {
-            break id;
-        }
-    };
-    assert_eq!(closed.as_u32(), 0);
+    assert_eq!(closed(&mut events).await.0, 0);
     path.close();
     assert!(path.is_closed());
     assert!(near.paths().is_empty());
@@ -274,13 +282,22 @@ async fn a_path_needs_an_address() {
     assert_eq!(refused.unwrap_err(), PathError::NoAddress);
 }
 
+/// A client that opens no path by itself.
+fn client_that_follows_nothing(identity: &Identity) -> Endpoint {
+    let mut config = identity.client_config();
+    let mut transport = TransportConfig::default();
+    transport.follow_paths(FollowPaths::Off);
+    config.transport_config(Arc::new(transport));
+    Endpoint::client(config)
+}
+
 /// R21, A-14: TCP's reset of one connection in the middle of a transfer, as a middlebox sends it to both
 /// ends, moves it to another.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reset_moves_a_transfer() {
     let identity = Identity::generate();
     let server = Endpoint::server(identity.server_config(), ([127, 0, 0, 1], 0).into()).unwrap();
-    let client = Endpoint::client(identity.client_config());
+    let client = client_that_follows_nothing(&identity);
     let address = server.local_addr().unwrap();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let relayed = listener.local_addr().unwrap();
@@ -316,9 +333,7 @@ async fn a_reset_moves_a_transfer() {
         transfer_on(&first.1, &far, &near, pattern(2, 12 << 20))
     );
     relay.await.unwrap();
-    while !first.0[0].is_closed() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the first connection is over", || first.0[0].is_closed()).await;
     assert_eq!(near.paths().len(), 1);
 }
 
@@ -336,7 +351,7 @@ async fn forward(from: &TcpStream, to: &TcpStream, space: &mut [u8]) -> usize {
 }
 
 /// A-17, R29: `close_notify` goes both ways on every connection.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_session_says_goodbye_on_all_its_connections() {
     let peers = Peers::new(TransportConfig::default()).await;
     peers.join().await.unwrap();
@@ -364,7 +379,7 @@ async fn a_session_says_goodbye_on_all_its_connections() {
 }
 
 /// R9: a stream keeps to the path that it was given, as long as that works.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stream_keeps_to_its_path() {
     let peers = Peers::new(TransportConfig::default()).await;
     let path = peers.join().await.unwrap();

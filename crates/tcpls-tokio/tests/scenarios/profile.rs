@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Identity, SERVER_NAME, pattern};
+use crate::common::{Identity, SERVER_NAME, path_event, patient_time, pattern, until};
+use crate::healing::closed;
 use tcpls_tokio::{
     Endpoint, Features, OpenError, PathError, PathEvent, PathOptions, PathStatus, Profile,
     ReadError, ResetError, Session, SessionConfig, SessionError, TransportConfig, WriteError,
@@ -37,21 +38,24 @@ async fn pair(client: Profile, server: Profile) -> (Session, Session, Endpoint) 
 /// What one side says about a connection shows at the other, and a probe takes a round trip there.
 #[tokio::test]
 async fn paths_are_talked_about() {
+    let _time = patient_time();
     let (near, far, _server) = pair(Profile::Extended, Profile::Extended).await;
     let mut news = far.path_events();
     let second = near.open_path(&PathOptions::new()).await.unwrap();
     assert!(second.probe().await.unwrap() < Duration::from_secs(10));
     assert_eq!(second.observed_address(), second.local_address());
-    let stats = near.path_stats();
-    let observed = stats.iter().map(|path| path.observed_address);
-    let locals = stats.iter().map(|path| path.local_address);
-    assert!(observed.eq(locals));
+    let is_told = || {
+        let stats = near.path_stats();
+        let observed = stats.iter().map(|path| path.observed_address);
+        observed.eq(stats.iter().map(|path| path.local_address))
+    };
+    until("the client knows where it is seen", is_told).await;
     second.set_status(PathStatus::Backup);
     let backup = PathEvent::PeerStatus {
         id: second.id(),
         status: PathStatus::Backup,
     };
-    while news.recv().await.unwrap() != backup {}
+    path_event(&mut news, |event| (event == backup).then_some(())).await;
     let there = far
         .paths()
         .into_iter()
@@ -62,14 +66,8 @@ async fn paths_are_talked_about() {
     there.set_status(PathStatus::Available);
     assert_eq!(there.status(), PathStatus::Available);
     second.close();
-    let closed = PathEvent::Closed {
-        id: second.id(),
-        reason: None,
-    };
-    while news.recv().await.unwrap() != closed {}
-    while !second.is_closed() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    assert_eq!(closed(&mut news).await, (second.id().as_u32(), None));
+    until("it is over here, too", || second.is_closed()).await;
     assert!(matches!(second.probe().await, Err(PathError::Lost(_))));
     assert_eq!((near.paths().len(), far.paths().len()), (1, 1));
 }

@@ -168,10 +168,10 @@ async fn bad_arguments_are_refused_before_anything_is_sent() {
 #[tokio::test]
 async fn a_port_where_nobody_listens_is_a_plain_io_error() {
     let identity = Identity::generate();
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // As long as a socket is bound to it that does not listen, nobody else is.
+    let bound = tokio::net::TcpSocket::new_v4().unwrap();
+    bound.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let free = bound.local_addr().unwrap();
     let client = Endpoint::client(identity.client_config());
     let error = client.connect(free, SERVER_NAME).await.unwrap_err();
     let ConnectError::Io(error) = error else {
