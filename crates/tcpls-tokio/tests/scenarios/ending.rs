@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 /// R26, R29: `close_notify` goes both ways and everything finished before it arrives.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn closing_delivers_what_was_finished_before() {
     let (client, server) = pair().await;
     let (mut send, _recv) = client.open_bi().await.unwrap();
@@ -33,7 +33,7 @@ async fn closing_delivers_what_was_finished_before() {
 
 /// The peer's application gets the code and the reason of a close, on the session and on each call that
 /// the close ends.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_close_carries_a_code_and_a_reason() {
     let (client, server) = pair().await;
     let (mut send, _recv) = client.open_bi().await.unwrap();
@@ -51,7 +51,7 @@ async fn a_close_carries_a_code_and_a_reason() {
     assert_eq!(client.peer_close(), None);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn dropping_every_handle_closes_the_session() {
     let (client, server) = pair().await;
     let (send, recv) = client.open_bi().await.unwrap();
@@ -63,7 +63,7 @@ async fn dropping_every_handle_closes_the_session() {
 }
 
 /// a connection that just ends is never a clean end.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_ends_without_close_notify_is_lost() {
     let (near, far) = tokio::io::duplex(1 << 20);
     let (near_far, far_near) = tokio::io::duplex(1 << 20);
@@ -249,7 +249,7 @@ async fn a_connection_whose_reading_was_resumed_ends_with_its_session() {
 }
 
 /// d: shutting a stream down is no success when its end was not sent.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn shutting_down_a_stream_of_a_session_that_is_over_fails() {
     let (client, server) = pair().await;
     let (mut unfinished, _recv) = client.open_bi().await.unwrap();

@@ -93,7 +93,7 @@ where
 }
 
 /// a server without the extension gives a plain stream that says why.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_falls_back_to_plain_tls_and_says_why() {
     let (plain, far) = client_of_stock_server().await;
     assert_eq!(plain.reason(), PlainReason::NotAccepted);
@@ -101,7 +101,7 @@ async fn a_client_falls_back_to_plain_tls_and_says_why() {
 }
 
 /// a client without the extension is served on the same port.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_server_falls_back_to_plain_tls_and_says_why() {
     let (near, plain) = server_of_stock_client().await;
     assert_eq!(plain.reason(), PlainReason::NotOffered);
@@ -109,7 +109,7 @@ async fn a_server_falls_back_to_plain_tls_and_says_why() {
 }
 
 /// without the caller's permission there is an error and no plain stream.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_caller_that_wants_a_session_gets_an_error_instead_of_plain_tls() {
     let identity = Identity::generate();
     let (near, far) = tokio::io::duplex(20_000);
@@ -124,7 +124,7 @@ async fn a_caller_that_wants_a_session_gets_an_error_instead_of_plain_tls() {
     assert_eq!(far.unwrap().read(&mut [0]).await.unwrap(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_plain_stream_cut_without_close_notify_is_no_clean_end() {
     let (mut plain, mut far) = client_of_stock_server().await;
     far.write_all(b"half").await.unwrap();
@@ -140,7 +140,7 @@ async fn a_plain_stream_cut_without_close_notify_is_no_clean_end() {
 }
 
 /// a key update that a plain peer asks for is answered.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_plain_stream_follows_key_updates() {
     let (mut near, mut plain) = server_of_stock_client().await;
     for round in 0..5_u8 {
@@ -158,7 +158,7 @@ async fn a_plain_stream_follows_key_updates() {
 
 /// the two directions of a plain stream may be driven by two tasks: neither takes the other's
 /// place when the transport is full.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_plain_stream_is_read_and_written_by_different_tasks() {
     let (near, plain) = server_of_stock_client().await;
     let data = pattern(4, 1 << 20);
@@ -191,7 +191,7 @@ async fn a_plain_stream_is_read_and_written_by_different_tasks() {
 }
 
 /// after our `close_notify` a key update is not answered, and reading goes on.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_plain_stream_that_was_shut_down_follows_key_updates() {
     let (mut near, mut plain) = server_of_stock_client().await;
     plain.shutdown().await.unwrap();
@@ -208,7 +208,7 @@ async fn a_plain_stream_that_was_shut_down_follows_key_updates() {
 
 /// many requests for a key update have one answer while it cannot be sent, so that a peer which
 /// asks and does not read costs no memory.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_plain_stream_answers_many_key_updates_at_once() {
     let (mut near, mut plain) = server_of_stock_client().await;
     // What the server has sent so far is out of the way.

@@ -176,7 +176,7 @@ async fn few_joins_may_be_unproven() {
 }
 
 /// bytes that do not authenticate end the connection that they came on, without an answer.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_forged_record_gives_nothing() {
     let peers = Peers::new(TransportConfig::default()).await;
     let (mut hello, _far, joining) = peers.captured().await;
@@ -190,7 +190,7 @@ async fn a_forged_record_gives_nothing() {
 }
 
 /// A-23, R37: the client whose token is refused learns it, on that path alone.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refused_join_fails_its_path_only() {
     let peers = Peers::new(TransportConfig::default()).await;
     let (_hello, mut far, joining) = peers.captured().await;
@@ -222,7 +222,7 @@ async fn a_silent_join_ends_after_three_seconds() {
 }
 
 /// a token is good under the name that its session was made with, and no other.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_token_is_good_under_one_name() {
     let peers = Peers::new(TransportConfig::default()).await;
     let (mut hello, _far, joining) = peers.captured().await;
@@ -264,7 +264,7 @@ fn protected(mut bytes: &[u8]) -> Vec<usize> {
 /// A-20, R23: while another connection lives, a join has the records of a resumption with early data:
 /// early data, then `EndOfEarlyData` and `Finished` from the client, `EncryptedExtensions` and
 /// `Finished` from the server.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_join_has_the_records_of_a_resumption() {
     let peers = Peers::new(TransportConfig::default()).await;
     let (near, near_far) = tokio::io::duplex(64 * 1024);
@@ -294,7 +294,7 @@ async fn a_join_has_the_records_of_a_resumption() {
 }
 
 /// a join shows a made-up ticket that is as long as those of its server.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_join_shows_a_ticket_of_the_usual_length() {
     let peers = Peers::new(TransportConfig::default()).await;
     // The tickets are the first that the server sends.
@@ -310,7 +310,7 @@ async fn a_join_shows_a_ticket_of_the_usual_length() {
 }
 
 /// the token names the connection, whichever gets in first.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_token_names_the_connection() {
     let peers = Peers::new(TransportConfig::default()).await;
     let (near, far) = tokio::io::duplex(64 * 1024);
@@ -331,7 +331,7 @@ async fn the_token_names_the_connection() {
 }
 
 /// how the bytes of a join are cut on their way makes no difference.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_join_may_trickle() {
     let peers = Peers::new(TransportConfig::default()).await;
     let (near, far) = tokio::io::duplex(1);
@@ -382,7 +382,7 @@ async fn a_captive_network_costs_no_token() {
 }
 
 /// a join that overtakes the end of the session's handshake waits for it.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn joins_at_once_after_the_handshake_get_in() {
     for _ in 0..20 {
         let identity = Identity::generate();
@@ -417,7 +417,7 @@ async fn joins_at_once_after_the_handshake_get_in() {
 }
 
 /// a token goes with its session.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_token_does_not_outlive_its_session() {
     let peers = Peers::new(TransportConfig::default()).await;
     let (hello, _far, joining) = peers.captured().await;

@@ -63,7 +63,7 @@ async fn relay(
 
 /// tickets come on the first connection after the handshake was handed over; the next session resumes
 /// with one, however late they came, with the profile and without.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_next_session_resumes() {
     for profile in [Profile::Extended, Profile::DraftOnly] {
         let (connector, acceptor) = ends(profile);
@@ -91,7 +91,7 @@ async fn the_next_session_resumes() {
 }
 
 /// tickets that come late, after the session has changed its keys, are good as well.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn late_tickets_are_stored() {
     let (connector, acceptor) = ends(Profile::Extended);
     let (open, gate) = watch::channel(false);

@@ -19,7 +19,7 @@ fn draft_only(own_streams: u32) -> TransportConfig {
 }
 
 /// R6: both sides open streams and both directions of each carry bytes.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn either_side_opens_streams_that_carry_bytes_both_ways() {
     let (client, server) = pair().await;
     for (opener, acceptor) in [(&client, &server), (&server, &client)] {
@@ -36,7 +36,7 @@ async fn either_side_opens_streams_that_carry_bytes_both_ways() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn opening_a_stream_announces_it_without_any_data() {
     let (client, server) = pair().await;
     let (send, _recv) = client.open_bi().await.unwrap();
@@ -45,7 +45,7 @@ async fn opening_a_stream_announces_it_without_any_data() {
 }
 
 /// R8: one direction ends while the other goes on.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_finished_direction_leaves_the_other_open() {
     let (client, server) = pair().await;
     let (mut send, mut recv) = client.open_bi().await.unwrap();
@@ -63,7 +63,7 @@ async fn a_finished_direction_leaves_the_other_open() {
 }
 
 /// R7: several chunks at a time are the bytes in their order, and then the end.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn chunks_are_read_several_at_a_time() {
     let (client, server) = pair().await;
     let (mut send, _recv) = client.open_bi().await.unwrap();
@@ -134,7 +134,7 @@ async fn many_streams_at_once_keep_their_bytes_apart() {
 }
 
 /// an echo server whose client writes more than every buffer before it reads does not stall.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_that_writes_everything_before_it_reads_gets_it_all_back() {
     let (client, server) = pair().await;
     let echo = tokio::spawn(async move {
@@ -151,7 +151,7 @@ async fn a_client_that_writes_everything_before_it_reads_gets_it_all_back() {
     echo.await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn vectored_writes_and_chunks_arrive_in_order() {
     let (client, server) = pair().await;
     let (mut send, _recv) = client.open_bi().await.unwrap();
@@ -184,7 +184,7 @@ async fn vectored_writes_and_chunks_arrive_in_order() {
     assert_eq!(text, "one two three four five");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn reading_to_the_end_stops_at_the_limit() {
     let (client, server) = pair().await;
     let (mut send, _recv) = client.open_bi().await.unwrap();
@@ -196,7 +196,7 @@ async fn reading_to_the_end_stops_at_the_limit() {
 }
 
 /// an unfinished stream is never ended for the peer, whatever the application drops.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stream_dropped_unfinished_never_looks_finished() {
     let (client, server) = pair_with(draft_only(256)).await;
     let (mut send, recv) = client.open_bi().await.unwrap();
@@ -211,7 +211,7 @@ async fn a_stream_dropped_unfinished_never_looks_finished() {
 }
 
 /// Where the peer can be told, streams that were dropped are broken off on both sides.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn streams_that_are_dropped_are_reset() {
     let (client, server) = pair().await;
     let (mut send, recv) = client.open_bi().await.unwrap();
@@ -236,7 +236,7 @@ async fn streams_that_are_dropped_are_reset() {
 }
 
 /// what nobody reads holds up nobody else.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_dropped_reader_does_not_hold_up_the_session() {
     let (client, server) = pair_with(draft_only(256)).await;
     let (mut send, _recv) = client.open_bi().await.unwrap();
@@ -252,7 +252,7 @@ async fn a_dropped_reader_does_not_hold_up_the_session() {
 }
 
 /// at the limit on open streams, opening waits for one to be done.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn opening_waits_for_room_and_reports_a_limit_filled_for_good() {
     let (client, server) = pair_with(draft_only(2)).await;
     let (mut one, one_recv) = client.open_bi().await.unwrap();
@@ -272,7 +272,7 @@ async fn opening_waits_for_room_and_reports_a_limit_filled_for_good() {
     assert_eq!(client.open_bi().await.unwrap_err(), OpenError::StreamLimit);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_slow_reader_gets_every_byte() {
     let (client, server) = pair().await;
     let data = pattern(3, 9 << 20);
@@ -297,7 +297,7 @@ async fn a_slow_reader_gets_every_byte() {
 
 /// What a write leaves of a record is filled up by the next one, whether it is copied or not, and goes out
 /// by itself when nothing follows.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn many_writes_go_out_in_full_records() {
     const WRITES: usize = 20;
     for copied in [false, true] {

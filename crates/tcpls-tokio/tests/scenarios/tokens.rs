@@ -1,10 +1,8 @@
 //! Tokens, and the connections of a session one after the other.
 
-use std::time::Duration;
-
 use tcpls_tokio::{PathError, Profile, Session, SessionConfig, TokenError, TransportConfig};
 
-use crate::common::pattern;
+use crate::common::{pattern, until};
 use crate::joins::Peers;
 use crate::paths::transfer;
 
@@ -18,7 +16,7 @@ fn draft_only() -> TransportConfig {
 
 /// R47: 255 connections join a session that follows the draft, one after the other, and then no
 /// more.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_session_of_the_draft_takes_255_connections() {
     let peers = Peers::new(draft_only()).await;
     for expected in 1..=255 {
@@ -32,7 +30,7 @@ async fn a_session_of_the_draft_takes_255_connections() {
 
 /// R47: with the extension profile a session takes as many connections as anybody wants, under
 /// identifiers of which none comes twice; of those that are over for long, little is kept.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_session_takes_hundreds_of_connections() {
     let peers = Peers::new(TransportConfig::default()).await;
     for expected in 1..=600 {
@@ -52,13 +50,12 @@ async fn a_session_takes_hundreds_of_connections() {
 }
 
 /// A client asks for tokens and gets them; with a server that speaks the draft alone it is told that it cannot.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_asks_for_tokens() {
     let peers = Peers::new(TransportConfig::default()).await;
     peers.client.request_tokens(20).unwrap();
-    while peers.client.stats().unused_tokens < 20 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let unused = || peers.client.stats().unused_tokens;
+    until("there are as many as asked for", || unused() >= 20).await;
     assert_eq!(peers.server.request_tokens(1), Err(TokenError::NotClient));
     let draft = Peers::new(draft_only()).await;
     let unsupported = Err(TokenError::UnsupportedByPeer);
@@ -74,7 +71,7 @@ fn generations(session: &Session) -> Option<(u32, u32)> {
 
 /// keys are replaced at will on every path and at both ends, and those that join afterwards have the
 /// same ones, with the profile and without.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn keys_are_replaced_at_will() {
     for transport in [TransportConfig::default(), draft_only()] {
         let peers = Peers::new(transport).await;
@@ -82,9 +79,8 @@ async fn keys_are_replaced_at_will() {
         for expected in 1..=20 {
             peers.client.force_key_update();
             for session in [&peers.client, &peers.server] {
-                while generations(session) != Some((expected, expected)) {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
+                let is_new = || generations(session) == Some((expected, expected));
+                until("all paths have the new keys", is_new).await;
             }
         }
         peers.join().await.unwrap();

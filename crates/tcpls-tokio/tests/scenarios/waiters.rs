@@ -36,7 +36,7 @@ fn narrow() -> TransportConfig {
     transport
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn readers_and_writers_hear_of_resets_and_stops() {
     let (client, server) = pair_with(narrow()).await;
     let (mut send, mut recv) = client.open_bi().await.unwrap();
@@ -70,7 +70,7 @@ async fn closing_ends_what_waits_for_room() {
 }
 
 /// The only connection is lost while the last words are on their way: that is the end.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_connection_lost_while_closing_ends_the_session() {
     let (client, cut) = silent_pair().await;
     let accepting = client.clone();
@@ -103,7 +103,7 @@ async fn silent_pair() -> (Session, impl Sized) {
 }
 
 /// Tasks that waited for the end and gave up do not keep those who wait from being told.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_gave_up_waiting_is_in_nobodys_way() {
     let (client, server) = pair().await;
     let watching = client.clone();
