@@ -110,8 +110,9 @@ pub(super) async fn break_and_heal(
     })
 }
 
-/// How long the session may take to get another connection; it tries after a quarter of a second.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the session may take to get another connection, also on a machine that has much else to do; it
+/// tries after a quarter of a second.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn next_established(events: &mut PathEvents) -> Option<u32> {
     loop {
