@@ -119,7 +119,8 @@ fn a_key_log_without_a_file_is_a_usage_error() {
 
 #[test]
 fn a_port_without_a_listener_is_unreachable() {
-    let address = closed_port().to_string();
+    let (_socket, address) = closed_port();
+    let address = address.to_string();
     for command in [&["connect"][..], &["probe"], &["perf", "client"]] {
         let finished = run(&[command, &[&address, "--insecure"]].concat());
         refused(&finished, 3, &format!("cannot connect to {address}"));
@@ -129,7 +130,8 @@ fn a_port_without_a_listener_is_unreachable() {
 #[test]
 fn a_path_that_cannot_be_opened_is_named() {
     let server = Server::start(&["perf", "server"], "unopened", &[]);
-    let closed = format!("={}", closed_port());
+    let (_socket, closed) = closed_port();
+    let closed = format!("={closed}");
     let args = ["perf", "client", &server.address, "--ca", server.ca()];
     for (path, problem) in [
         (closed.as_str(), "cannot open path 1: "),
@@ -206,14 +208,8 @@ fn a_peer_that_speaks_something_else_is_no_handshake() {
 #[test]
 fn a_silent_peer_is_given_up() {
     let address = greeting_server(b"").to_string();
-    let args = [
-        "connect",
-        &address,
-        "--insecure",
-        "--connect-timeout",
-        "0.2",
-    ];
-    refused(&run(&args), 5, "did not finish within 200ms");
+    let args = ["connect", &address, "--insecure", "--connect-timeout", "1"];
+    refused(&run(&args), 5, "did not finish within 1s");
 }
 
 #[test]
@@ -230,7 +226,7 @@ fn plain_tls_is_refused_where_tcpls_is_required() {
 #[test]
 fn files_that_cannot_be_used_are_named() {
     let text = scratch("no_certificate.pem");
-    std::fs::write(&text, "nothing to see here\n").unwrap();
+    std::fs::write(&*text, "nothing to see here\n").unwrap();
     let text = text.to_str().unwrap();
     let missing = scratch("missing.pem");
     let missing = missing.to_str().unwrap();
@@ -317,7 +313,8 @@ fn an_address_in_use_cannot_be_listened_on() {
 
 #[test]
 fn failures_are_data_with_json() {
-    let address = closed_port().to_string();
+    let (_socket, address) = closed_port();
+    let address = address.to_string();
     let finished = run(&["--json", "probe", &address, "--insecure"]);
     refused(&finished, 3, "cannot connect");
     let json = finished.json();

@@ -153,14 +153,13 @@ fn a_signal_ends_the_server_cleanly_and_tells_its_clients() {
 fn secrets_are_logged_on_demand() {
     let server = Server::start(&["echo"], "echo_keylog", &[]);
     let log = crate::process::scratch("echo_keylog.txt");
-    std::fs::remove_file(&log).ok();
     let status = std::process::Command::new(env!("CARGO_BIN_EXE_tcpls"))
         .args(["probe", &server.address, "--ca", server.ca(), "--keylog"])
-        .env("SSLKEYLOGFILE", &log)
+        .env("SSLKEYLOGFILE", log.as_os_str())
         .output()
         .unwrap()
         .status;
     assert!(status.success());
-    let lines = std::fs::read_to_string(&log).unwrap();
+    let lines = std::fs::read_to_string(&*log).unwrap();
     assert!(lines.contains("CLIENT_TRAFFIC_SECRET_0 "), "{lines}");
 }

@@ -2,7 +2,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
@@ -13,14 +12,15 @@ use tcpls_tokio::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerN
 use tcpls_tokio::rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
 };
+use tokio::net::TcpSocket;
 
-use crate::process::scratch;
+use crate::process::{Scratch, scratch};
 
 /// A certificate and its key, also as files.
 pub(crate) struct Certificate {
     made: CertifiedKey<KeyPair>,
-    pub(crate) cert: PathBuf,
-    pub(crate) key: PathBuf,
+    pub(crate) cert: Scratch,
+    pub(crate) key: Scratch,
 }
 
 impl Certificate {
@@ -31,8 +31,8 @@ impl Certificate {
             scratch(&format!("{name}.pem")),
             scratch(&format!("{name}.key")),
         );
-        std::fs::write(&cert, made.cert.pem()).unwrap();
-        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        std::fs::write(&*cert, made.cert.pem()).unwrap();
+        std::fs::write(&*key, made.signing_key.serialize_pem()).unwrap();
         Self { made, cert, key }
     }
 }
@@ -94,12 +94,12 @@ pub(crate) fn greeting_server(greeting: &'static [u8]) -> SocketAddr {
     })
 }
 
-/// An address at which nobody listens.
-pub(crate) fn closed_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
+/// An address at which nobody listens, as long as the socket is there that has it.
+pub(crate) fn closed_port() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 /// Serves one client on a thread.
@@ -121,8 +121,12 @@ pub(crate) fn relay(to: &str, connections: usize) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     let to = to.to_owned();
     thread::spawn(move || {
-        for near in listener.incoming().take(connections) {
-            let (near, far) = (near.unwrap(), TcpStream::connect(&to).unwrap());
+        let mut listener = Some(listener);
+        for left in (0..connections).rev() {
+            let (near, _) = listener.as_ref().unwrap().accept().unwrap();
+            // Before anybody hears of it who would then connect again.
+            listener = listener.filter(|_| left > 0);
+            let far = TcpStream::connect(&to).unwrap();
             let (from_near, to_far) = (near.try_clone().unwrap(), far.try_clone().unwrap());
             thread::spawn(move || copy(from_near, to_far));
             thread::spawn(move || copy(far, near));

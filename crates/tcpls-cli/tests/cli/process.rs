@@ -1,14 +1,31 @@
 //! Runs the program, with a limit on how long it may take.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::path::PathBuf;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 /// Longer than anything here takes on a slow machine; only a hang meets it.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// The first of some results in which something shows, or the last of them: where the machine does something
+/// else meanwhile, it need not show in the shortest time.
+pub(crate) fn sooner_or_later<T>(
+    mut results: impl Iterator<Item = T>,
+    shows: impl Fn(&T) -> bool,
+) -> T {
+    let mut last = results.next().unwrap();
+    while !shows(&last) {
+        match results.next() {
+            Some(next) => last = next,
+            None => break,
+        }
+    }
+    last
+}
 
 /// How a run ended.
 #[derive(Debug)]
@@ -102,14 +119,9 @@ impl Running {
     /// Asks the program to end, as an init system does.
     #[cfg(unix)]
     pub(crate) fn terminate(&self) {
-        let process = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &process])
-                .status()
-                .unwrap()
-                .success()
-        );
+        use rustix::process::{Pid, Signal, kill_process};
+        let process = i32::try_from(self.child.id()).unwrap();
+        kill_process(Pid::from_raw(process).unwrap(), Signal::TERM).unwrap();
     }
 
     /// Ends its input, waits for it to end, and kills it if it does not.
@@ -154,7 +166,7 @@ pub(crate) fn run(args: &[&str]) -> Finished {
 pub(crate) struct Server {
     pub(crate) running: Running,
     pub(crate) address: String,
-    pub(crate) certificate: PathBuf,
+    certificate: Scratch,
 }
 
 impl Server {
@@ -186,9 +198,29 @@ impl Server {
     }
 }
 
-/// A file of this name in the tests' own directory.
-pub(crate) fn scratch(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+/// A file in the tests' own directory, which goes when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Scratch(PathBuf);
+
+/// A file whose name has this in it and is this run's alone.
+pub(crate) fn scratch(name: &str) -> Scratch {
+    let name = format!("{}-{name}", std::process::id());
+    Scratch(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name))
+}
+
+impl Deref for Scratch {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // It may never have been written.
+        std::fs::remove_file(&self.0).ok();
+    }
 }
 
 fn spawn(args: &[&str]) -> Child {
