@@ -1,6 +1,7 @@
 //! What rows measure: ours beside the others', and the limit that it has to keep.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -15,6 +16,9 @@ pub(crate) struct Findings {
     pub(crate) figures: Vec<Figure>,
     /// Why ours did not get to the end, if it did not.
     pub(crate) failure: Option<String>,
+    /// How long the machine paused in the middle of what was measured, if it did in every run that did not keep
+    /// a limit: none decides then.
+    pub(crate) paused: Option<Duration>,
 }
 
 impl Findings {
@@ -41,12 +45,16 @@ impl Findings {
                 [enforced.clone(), watched].concat().join(", ")
             ));
         }
+        if let Some(paused) = self.paused {
+            words.push(format!("the machine paused for {} ms", paused.as_millis()));
+        }
         if !self.note.is_empty() {
             words.push(self.note.clone());
         }
         let is_open = self.figures.iter().any(is_watched);
         let note = words.join("; ");
-        if !enforced.is_empty() || (self.failure.is_some() && !is_open) {
+        let decides = self.paused.is_none() || self.failure.is_some();
+        if !enforced.is_empty() && decides || (self.failure.is_some() && !is_open) {
             Outcome::Fail(note)
         } else if self.failure.is_some() || note.starts_with("missed") {
             Outcome::Open(note)
@@ -315,6 +323,21 @@ mod tests {
         let limit = Limit::at_least(60.0, Rigour::Enforced);
         assert_eq!(outcome(&[60.0], limit), passed);
         assert_eq!(outcome(&[59.0, 60.0], limit), failed);
+    }
+
+    #[test]
+    fn where_the_machine_paused_no_limit_decides() {
+        let limit = Limit::at_most(60.0, Rigour::Enforced);
+        let of = |failure| Findings {
+            figures: vec![figure(&[100.0], limit)],
+            paused: Some(Duration::from_millis(70)),
+            failure,
+            ..Findings::default()
+        };
+        let note = "missed: stall; the machine paused for 70 ms".to_owned();
+        assert_eq!(of(None).outcome(), Outcome::Open(note));
+        let failed = of(Some("lost".to_owned())).outcome();
+        assert!(matches!(failed, Outcome::Fail(_)));
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub(crate) mod namespaces;
 #[cfg(target_os = "linux")]
 pub(crate) mod network;
 #[cfg(target_os = "linux")]
+pub(crate) mod pauses;
+#[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
 pub(crate) mod programs;

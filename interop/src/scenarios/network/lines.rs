@@ -12,6 +12,7 @@ use crate::agent::protocol::Kind;
 use crate::figures::{Figure, Findings, Limit, Rigour};
 use crate::lab::Lab;
 use crate::lab::network::{Family, Network, Quality, Way};
+use crate::lab::pauses::Pauses;
 use crate::lab::trial::{Direction, Trial};
 use crate::scenario::Scenario;
 
@@ -33,6 +34,7 @@ pub(super) fn rows() -> Vec<Scenario> {
 }
 
 async fn lines(lab: Arc<Lab>) -> Result<Findings> {
+    let watch = Pauses::watch()?;
     let network = Network::new(&[Quality::new(25, 20), Quality::new(50, 20)])?;
     let mut figures = Vec::new();
     for family in [Family::V4, Family::V6] {
@@ -59,10 +61,12 @@ async fn lines(lab: Arc<Lab>) -> Result<Findings> {
         );
         figures.push(figure);
     }
-    Ok(Findings {
+    let mut findings = Findings {
         figures,
         ..Findings::default()
-    })
+    };
+    findings.paused = watch.too_long().filter(|_| findings.is_violated());
+    Ok(findings)
 }
 
 async fn weather(lab: Arc<Lab>) -> Result<String> {
