@@ -44,7 +44,7 @@ struct RecordEffort {
 
 /// How much of an allowance is used: it grows by what comes, and shrinks with the time.
 #[derive(Debug, Clone, Copy)]
-struct Allowance {
+pub(crate) struct Allowance {
     limit: u64,
     /// In units of one thing over [`COMES_BACK_IN`], so that it shrinks by `limit` each millisecond.
     used: u64,
@@ -53,11 +53,7 @@ struct Allowance {
 
 impl Effort {
     pub(crate) fn new(budgets: Budgets, now: Instant) -> Self {
-        let allowance = |limit: u32| Allowance {
-            limit: limit.into(),
-            used: 0,
-            at: now,
-        };
+        let allowance = |limit| Allowance::new(limit, now);
         Self {
             idle_frames: allowance(budgets.idle_frames),
             idle_records: allowance(budgets.idle_records),
@@ -158,7 +154,12 @@ impl Effort {
             .ok_or(PeerMisbehaved::IdleRecords)
     }
 
-    /// The peer has a newer key than ever before.
+    /// The peer has a newer key than ever before, as it was asked to.
+    pub(crate) fn on_key_update_answer(&mut self) {
+        self.stats.key_updates += 1;
+    }
+
+    /// The same, and nobody asked it.
     pub(crate) fn on_key_update(&mut self, now: Instant) -> Result<(), PeerMisbehaved> {
         self.stats.key_updates += 1;
         self.key_updates
@@ -189,6 +190,23 @@ impl Effort {
 }
 
 impl Allowance {
+    /// `limit` things, of which none is used.
+    pub(crate) fn new(limit: u32, now: Instant) -> Self {
+        Self {
+            limit: limit.into(),
+            used: 0,
+            at: now,
+        }
+    }
+
+    /// Uses one of it, if there is one.
+    pub(crate) fn take_one(&mut self, now: Instant) -> Option<()> {
+        let mut rest = *self;
+        rest.take(1, now)?;
+        *self = rest;
+        Some(())
+    }
+
     /// Uses `count` of it; `None` when it is not enough.
     fn take(&mut self, count: u64, now: Instant) -> Option<()> {
         let passed = now.saturating_duration_since(self.at).as_millis();

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Session, state::Lifecycle};
+use super::{Session, effort::Allowance, state::Lifecycle};
 use crate::{
     CloseReason, ConnectionHandle, Event, KeyGenerations, PeerMisbehaved,
     connection::KeyUpdateAnswer,
@@ -13,10 +13,12 @@ use crate::{
 impl Session {
     /// Command: moves every connection to new keys now, and asks the peer to do the same (reading A-26).
     /// Both happen by themselves in time, so this is for those who want it sooner. While the last update
-    /// that was forced is not on its way, and once the session closes, this does nothing.
+    /// that was forced is not on its way, and once the session closes, this does nothing. Nor does it where
+    /// the newest key has protected nothing yet and 24 such were replaced within ten seconds: the peer takes
+    /// more for a flood ([`Budgets::key_updates`](crate::Budgets::key_updates)).
     pub fn force_key_update(&mut self) {
         if self.lifecycle == Lifecycle::Open {
-            self.keys.force();
+            self.keys.force(self.clock);
         }
     }
 }
@@ -32,6 +34,10 @@ pub(crate) struct KeyUsage {
     reached: u32,
     /// What the next update says.
     request: KeyUpdateRequest,
+    /// How many requests the peer has not answered.
+    requests: u32,
+    /// Forced updates of keys that had protected nothing.
+    unused: Allowance,
     /// Records sealed at that generation, over all connections.
     sealed: u64,
     /// The highest generation that the peer has sent at.
@@ -48,17 +54,34 @@ enum Review {
     Done,
 }
 
+/// How far an update of the peer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Further {
+    /// Not further than one before.
+    No,
+    /// Further, as the peer was asked to.
+    Asked,
+    /// Further, of its own accord.
+    Unasked,
+}
+
+/// How many keys that protected nothing are replaced on demand within ten seconds: less than a peer puts up
+/// with by default.
+const UNUSED_KEYS: u32 = 24;
+
 /// How many generations are kept below the lowest that is in use: tokens may be on their way to the client
 /// that start there.
 const GENERATIONS_KEPT: u32 = 4;
 
 impl KeyUsage {
-    pub(crate) fn new(threshold: u64) -> Self {
+    pub(crate) fn new(threshold: u64, now: Instant) -> Self {
         Self {
             threshold,
             sending: 0,
             reached: 0,
             request: KeyUpdateRequest::NotRequested,
+            requests: 0,
+            unused: Allowance::new(UNUSED_KEYS, now),
             sealed: 0,
             receiving: 0,
             outdated: KeyGenerations::FIRST,
@@ -85,16 +108,21 @@ impl KeyUsage {
     }
 
     /// Begins the next generation, unless that has just begun, and asks the peer to do the same.
-    fn force(&mut self) {
-        if self.sending == self.reached {
-            self.move_to(self.sending.saturating_add(1));
-            self.request = KeyUpdateRequest::Requested;
+    fn force(&mut self, now: Instant) {
+        if self.sending != self.reached || self.sealed == 0 && self.unused.take_one(now).is_none() {
+            return;
         }
+        self.move_to(self.sending.saturating_add(1));
+        self.request = KeyUpdateRequest::Requested;
     }
 
     /// What the next update says to the peer, once.
     pub(crate) fn take_request(&mut self) -> KeyUpdateRequest {
-        std::mem::replace(&mut self.request, KeyUpdateRequest::NotRequested)
+        let request = std::mem::replace(&mut self.request, KeyUpdateRequest::NotRequested);
+        if request == KeyUpdateRequest::Requested {
+            self.requests = self.requests.saturating_add(1);
+        }
+        request
     }
 
     /// The generation that every sending connection is to be at.
@@ -126,12 +154,19 @@ impl KeyUsage {
         }
     }
 
-    /// The peer moved a connection to `generation`. Returns whether that is further than before.
-    fn on_update_received(&mut self, generation: u32) -> bool {
+    /// The peer moved a connection to `generation`.
+    fn on_update_received(&mut self, generation: u32) -> Further {
         let further = generation > self.receiving;
         self.receiving = self.receiving.max(generation);
         self.review();
-        further
+        match self.requests.checked_sub(1) {
+            _ if !further => Further::No,
+            Some(rest) => {
+                self.requests = rest;
+                Further::Asked
+            }
+            None => Further::Unasked,
+        }
     }
 
     fn move_to(&mut self, generation: u32) {
@@ -164,11 +199,11 @@ pub(super) fn handle_messages(
             }
             PostHandshakeMessage::KeyUpdate(request) => {
                 connection.key_update.received = connection.key_update.received.saturating_add(1);
-                if session
-                    .keys
-                    .on_update_received(connection.key_update.received)
-                {
-                    session.effort.on_key_update(now)?;
+                let generation = connection.key_update.received;
+                match session.keys.on_update_received(generation) {
+                    Further::No => {}
+                    Further::Asked => session.effort.on_key_update_answer(),
+                    Further::Unasked => session.effort.on_key_update(now)?,
                 }
                 if request == KeyUpdateRequest::Requested {
                     connection.key_update.answer = KeyUpdateAnswer::Due;
@@ -213,14 +248,15 @@ pub(super) fn note_outdated(session: &mut Session) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "testing"))]
 mod tests {
     use super::*;
+    use crate::testing::Clock;
 
     /// records of one generation are summed over connections; stragglers of older ones are not.
     #[test]
     fn the_threshold_counts_the_highest_generation() {
-        let mut keys = KeyUsage::new(3);
+        let mut keys = KeyUsage::new(3, Clock::new().now());
         for expected in [0, 0, 1] {
             keys.on_record(0);
             assert_eq!(keys.sending(), expected);

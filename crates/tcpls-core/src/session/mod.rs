@@ -124,7 +124,7 @@ impl Session {
             streams: Streams::new(role, &config),
             connections: Connections::default(),
             control: Control::new(role),
-            keys: KeyUsage::new(config.key_update_after),
+            keys: KeyUsage::new(config.key_update_after, now),
             activity: Activity::new(now),
             next_deadline: NextDeadline::Unknown,
             effort: Effort::new(config.budgets, now),

@@ -208,6 +208,26 @@ fn key_update_storms() {
     assert_eq!(server.session.close_reason(), None);
 }
 
+/// key updates that the peer was asked for are no flood, and do not make up for others.
+#[test]
+fn answers_are_no_key_update_storm() {
+    let mut server = strict(Role::Server);
+    let id = server.session.open_bi().unwrap();
+    for _ in 0..1000 {
+        server.session.send(id).write(b"x").unwrap();
+        server.transmit();
+        server.session.force_key_update();
+        server.transmit();
+        server.receive_record(server.first, HANDSHAKE, KEY_UPDATE.to_vec());
+    }
+    assert_eq!(server.session.close_reason(), None);
+    let updates = taken(&mut server, PeerMisbehaved::KeyUpdateFlood, |server| {
+        server.receive_record(server.first, HANDSHAKE, KEY_UPDATE.to_vec());
+    });
+    assert_eq!(updates, 5);
+    assert_eq!(budget_stats(&server).key_updates, 1006);
+}
+
 /// session tickets without end; what nobody polls is dropped long before.
 #[test]
 fn ticket_floods() {

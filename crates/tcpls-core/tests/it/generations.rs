@@ -154,6 +154,30 @@ fn keys_are_replaced_at_will() {
     }
 }
 
+/// an application may replace keys as often as it likes, and neither side is blamed for that: with data on
+/// its way, and without.
+#[test]
+fn keys_are_replaced_at_any_speed() {
+    for profile in [Profile::Extended, Profile::DraftOnly] {
+        let mut pair = pair(profile, u64::MAX);
+        let force = |pair: &mut Pair| {
+            for role in SIDES {
+                pair.host(role).session.force_key_update();
+            }
+        };
+        for _ in 0..300 {
+            force(&mut pair);
+            pair.drive();
+        }
+        assert!(generation(&mut pair, Role::Client, 0) >= 20);
+        exchange(&mut pair, 300_000, |pair, _| force(pair));
+        for role in SIDES {
+            assert_eq!(pair.host(role).session.close_reason(), None);
+        }
+        assert!(generation(&mut pair, Role::Client, 0) >= 40);
+    }
+}
+
 fn updates(sent: &[Sent]) -> Vec<KeyUpdateRequest> {
     let is = |sent: &Sent, request| sent.plaintext == key_update_message(request);
     let handshake = sent
