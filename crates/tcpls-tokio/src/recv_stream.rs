@@ -25,8 +25,17 @@ use crate::shared::{Interest, State};
 pub struct RecvStream {
     handle: Arc<Handle>,
     id: StreamId,
+    reading: Reading,
     /// Empty between calls; kept for its allocation.
     taken: Vec<Bytes>,
+}
+
+/// Whether the application reads a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Wanted,
+    /// It said that it would not. The session forgets that, and what was unread, with the stream.
+    Stopped,
 }
 
 impl RecvStream {
@@ -34,6 +43,7 @@ impl RecvStream {
         Self {
             handle,
             id,
+            reading: Reading::Wanted,
             taken: Vec::new(),
         }
     }
@@ -139,6 +149,7 @@ impl RecvStream {
     /// A peer that speaks the draft alone is not told, because the draft has no frame for it. Dropping
     /// the stream does the same with code 0.
     pub fn stop(&mut self, code: u32) {
+        self.reading = Reading::Stopped;
         let stop = |state: &mut State| state.core.recv(self.id).stop_sending(code);
         self.handle.shared.change(stop);
     }
@@ -188,6 +199,9 @@ impl RecvStream {
         space: &mut [u8],
         mut read: impl FnMut(&mut State, StreamId) -> Result<R, tcpls_core::ReadError>,
     ) -> Poll<Result<Found<R>, ReadError>> {
+        if self.reading == Reading::Stopped {
+            return Poll::Ready(Err(ReadError::ClosedStream));
+        }
         let shared = &self.handle.shared;
         let room = space.len();
         let mut look = |state: &mut State| self.look(state, cx, room, &mut read);

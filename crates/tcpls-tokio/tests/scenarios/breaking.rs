@@ -110,6 +110,22 @@ async fn a_stop_ends_writing_with_the_code_and_reading_here() {
     assert_eq!(error, ReadError::ClosedStream);
 }
 
+/// Also when all of it had arrived, and nothing else kept the stream.
+#[tokio::test]
+async fn a_stream_that_was_stopped_never_looks_finished() {
+    let ends = extended().await;
+    let (mut send, _recv) = ends.near.open_bi().await.unwrap();
+    send.write_all(b"all of it").await.unwrap();
+    send.finish().unwrap();
+    let (mut far_send, mut far_recv) = ends.far.accept_bi().await.unwrap();
+    far_send.finish().unwrap();
+    assert_eq!(far_send.stopped().await, Ok(None));
+    assert_eq!(send.stopped().await, Ok(None));
+    far_recv.stop(9);
+    let error = far_recv.read_chunk(100).await.unwrap_err();
+    assert_eq!(error, ReadError::ClosedStream);
+}
+
 #[tokio::test]
 async fn a_writer_that_waits_is_woken_by_a_stop() {
     let ends = extended().await;
