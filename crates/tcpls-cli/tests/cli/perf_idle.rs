@@ -3,8 +3,8 @@
 use crate::peers::relay;
 use crate::process::{Server, run, sooner_or_later};
 
-/// So that a test takes no longer than it must.
-const SHORT: [&str; 4] = ["--settle", "0.2", "--time", "0.2"];
+/// So that a test takes no longer than it must, and the server knows of what the client did.
+const SHORT: [&str; 4] = ["--settle", "1", "--time", "0.2"];
 
 #[test]
 fn sessions_at_rest_are_counted_and_weighed_at_both_ends() {
@@ -35,7 +35,7 @@ fn sessions_at_rest_are_counted_and_weighed_at_both_ends() {
     }
 
     // The sessions were closed: the next client finds none, once the server has seen to that.
-    let again = ["0.2", "2", "20"].into_iter().map(|settle| {
+    let again = ["1", "20"].into_iter().map(|settle| {
         let flags = ["--sessions", "3", "--json", "--time", "0.2"];
         run(&[&args[..], &flags, &["--settle", settle]].concat()).json()
     });

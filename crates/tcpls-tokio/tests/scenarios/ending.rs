@@ -132,7 +132,14 @@ async fn data_finished_right_before_the_process_ends_arrives_with_wait_idle() {
             .build()
             .unwrap();
         runtime.block_on(async move {
-            let endpoint = Endpoint::client(identity.client_config());
+            // However late the server's thread has its turn.
+            let mut session = SessionConfig::new();
+            session.drain_timeout(Duration::from_secs(60));
+            let mut transport = TransportConfig::default();
+            transport.session(session);
+            let mut config = identity.client_config();
+            config.transport_config(Arc::new(transport));
+            let endpoint = Endpoint::client(config);
             let session = endpoint.connect(address, SERVER_NAME).await.unwrap();
             let (mut send, recv) = session.open_bi().await.unwrap();
             send.write_all(&upload).await.unwrap();
