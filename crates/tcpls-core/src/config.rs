@@ -225,7 +225,9 @@ impl SessionConfig {
     }
 
     /// Records sealed under one key generation, over all connections, after which each connection
-    /// moves to the next; default 2^23, at least 1 (reading A-26). AES-GCM allows 2^24.5.
+    /// moves to the next; default 2^23, at least 1 (reading A-26). AES-GCM allows 2^24.5. So few that more
+    /// than [`Budgets::key_updates`] of such generations are under way at a time, as 5 are for several
+    /// connections on a fast path, look like a flood to the peer where one connection overtakes another.
     pub fn key_update_after(&mut self, records: u64) -> &mut Self {
         self.key_update_after = records.max(1);
         self
