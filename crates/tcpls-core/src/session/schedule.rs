@@ -342,18 +342,19 @@ const REPLACED_AT_LEAST: Duration = Duration::from_millis(200);
 
 /// How much to give out to this connection at a time.
 pub(super) fn batch(session: &Session, c: ConnectionHandle) -> usize {
-    if !has_choice(session, c) {
-        return LARGE_BATCH;
-    }
     let info = session
         .connections
         .get(c)
         .and_then(|connection| connection.liveness.info());
-    let Some(info) = info else {
-        return SMALL_BATCH;
+    let (least, micros) = if has_choice(session, c) {
+        (SMALL_BATCH, AHEAD_MICROS)
+    } else if info.is_some() {
+        (MEDIUM_BATCH, AHEAD_ALONE_MICROS)
+    } else {
+        return LARGE_BATCH;
     };
-    let ahead = sent_within(info, AHEAD_MICROS);
-    length(ahead).clamp(SMALL_BATCH, LARGE_BATCH)
+    let ahead = info.map_or(0, |info| sent_within(info, micros));
+    length(ahead).clamp(least, LARGE_BATCH)
 }
 
 /// How many bytes a stream sends in its turn: where the connection is fast, so many that who reads them is
@@ -376,8 +377,15 @@ const LONGEST_TURN: u64 = 256 * 1024;
 /// Plaintext enough for one large write, little enough to stay in the cache.
 const LARGE_BATCH: usize = 24 * MAX_PLAINTEXT;
 
+/// What a slow connection is given at a time, where it has no choice: another one may come at any moment, and
+/// what waits in this one's socket it cannot carry.
+const MEDIUM_BATCH: usize = 16 * MAX_PLAINTEXT;
+
 /// A full record.
 const SMALL_BATCH: usize = MAX_PLAINTEXT;
 
 /// What a connection may be given ahead of its time, in microseconds, while there is a choice.
 const AHEAD_MICROS: u64 = 2_500;
+
+/// The same while there is none.
+const AHEAD_ALONE_MICROS: u64 = 10_000;

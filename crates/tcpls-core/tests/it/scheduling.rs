@@ -287,6 +287,20 @@ fn a_slow_connection_leaves_the_rest_to_others() {
     assert!(client.session.wants_transmit(second));
 }
 
+/// what a slow connection was given while it was the only one, another one that comes cannot carry.
+#[test]
+fn a_lone_connection_is_given_much_at_a_time_where_it_is_fast() {
+    let mut client = Solo::client();
+    let first = client.first;
+    let unknown = client.session.transmit_batch(first);
+    observe(&mut client, first, path(40, 150_000));
+    let slow = client.session.transmit_batch(first);
+    assert!(slow <= 256 << 10, "{slow}");
+    observe(&mut client, first, path(1, 4 << 20));
+    let fast = client.session.transmit_batch(first);
+    assert!(slow < fast && fast == unknown, "{slow}, {fast}, {unknown}");
+}
+
 /// R10: round robin gives all connections the same.
 #[test]
 fn round_robin_takes_turns() {
