@@ -96,12 +96,12 @@ pub(super) async fn server(setup: &Setup, server: &Server, commands: &mut Comman
         session.advertise(*address).context("cannot advertise")?;
     }
     let mut transfers = JoinSet::new();
-    for number in 0..setup.streams.len() {
+    for _ in 0..setup.streams.len() {
         let halves = tokio::select! {
             halves = session.accept_bi() => halves.context("no stream")?,
             command = commands.next() => bail!("{command:?} before the transfers"),
         };
-        run(&mut transfers, &session, setup, number, halves)?;
+        run(&mut transfers, &session, setup, halves)?;
     }
     let ended = loop {
         tokio::select! {
@@ -143,21 +143,21 @@ async fn start(
     setup: &Setup,
     transfers: &mut JoinSet<Result<()>>,
 ) -> Result<()> {
-    for number in 0..setup.streams.len() {
+    for _ in 0..setup.streams.len() {
         let halves = session.open_bi().await.context("no stream")?;
-        run(transfers, session, setup, number, halves)?;
+        run(transfers, session, setup, halves)?;
     }
     Ok(())
 }
 
-/// Transfers what the setup says on one of its streams.
+/// Transfers what the setup says on one of its streams. Over several paths they may come in any order.
 fn run(
     transfers: &mut JoinSet<Result<()>>,
     session: &Session,
     setup: &Setup,
-    number: usize,
     (mut writer, mut reader): (SendStream, RecvStream),
 ) -> Result<()> {
+    let number = usize::try_from(writer.id().index())?;
     let transfer = setup.streams.get(number).context("no such stream")?;
     if let Some(index) = transfer.path {
         let paths = session.paths();
