@@ -41,23 +41,29 @@ pub(crate) async fn transfer_while_there(
 ) {
     let (mut send, _recv) = from.open_bi().await.unwrap();
     send.set_paths(std::slice::from_ref(path)).unwrap();
-    let piece = pattern(3, 256 << 10);
+    let piece = |number| pattern(number, 256 << 10);
     let writing = async {
+        let mut sent = 0;
         while !path.is_closed() {
-            send.write_all(&piece).await.unwrap();
+            send.write_all(&piece(sent)).await.unwrap();
+            sent += 1;
         }
         send.finish().unwrap();
         send.stopped().await.unwrap();
+        sent
     };
     let reading = async {
         let (_send, mut recv) = to.accept_bi().await.unwrap();
-        let mut got = vec![0; piece.len()];
+        let (mut received, mut got) = (0, piece(0));
         while recv.read_exact(&mut got).await.is_ok() {
-            assert!(got == piece);
+            assert!(got == piece(received));
+            received += 1;
         }
         assert_eq!(recv.read_chunk(1).await.unwrap(), None);
+        received
     };
-    tokio::join!(writing, reading);
+    let (sent, received) = tokio::join!(writing, reading);
+    assert_eq!(sent, received);
 }
 
 /// R10, R18, R21, R22, A-14: a transfer in both directions survives the connection that the session began on.
