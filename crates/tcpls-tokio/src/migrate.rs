@@ -59,14 +59,16 @@ impl Migration {
             tokio::time::sleep(TICK).await;
         }
         let mut left = self.from.clone();
-        while self.retire(&mut left) == Silence::ForAMoment {
+        self.retire(&mut left);
+        while !left.is_empty() {
             tokio::time::sleep(TICK).await;
+            self.retire(&mut left);
         }
     }
 
-    /// Retires the old connections. While the new one is silent and not given up, those stay that are
+    /// Retires the old connections. While the new one is silent and not given up, those are left that are
     /// needed until it speaks again.
-    fn retire(&self, left: &mut Vec<ConnectionHandle>) -> Silence {
+    fn retire(&self, left: &mut Vec<ConnectionHandle>) {
         self.shared.update(|state, now| {
             let is_there = state.core.connections().any(|c| c == self.to);
             let may_recover = is_there && state.core.is_suspect(self.to);
@@ -83,11 +85,6 @@ impl Migration {
                 }
             });
         });
-        if left.is_empty() {
-            Silence::Over
-        } else {
-            Silence::ForAMoment
-        }
     }
 
     /// How far the connections are by now. What the session knows of TCP may be as old as what was last sent.
@@ -125,13 +122,6 @@ impl Migration {
             unsent: info.unsent,
         }
     }
-}
-
-/// Whether the silence of the new connection keeps old ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Silence {
-    Over,
-    ForAMoment,
 }
 
 /// One connection, or several together.

@@ -346,15 +346,13 @@ pub(super) fn batch(session: &Session, c: ConnectionHandle) -> usize {
         .connections
         .get(c)
         .and_then(|connection| connection.liveness.info());
-    let (least, micros) = if has_choice(session, c) {
-        (SMALL_BATCH, AHEAD_MICROS)
-    } else if info.is_some() {
-        (MEDIUM_BATCH, AHEAD_ALONE_MICROS)
-    } else {
-        return LARGE_BATCH;
-    };
-    let ahead = info.map_or(0, |info| sent_within(info, micros));
-    length(ahead).clamp(least, LARGE_BATCH)
+    let ahead = |info, micros| length(sent_within(info, micros));
+    match (has_choice(session, c), info) {
+        (true, None) => SMALL_BATCH,
+        (true, Some(info)) => ahead(info, AHEAD_MICROS).clamp(SMALL_BATCH, LARGE_BATCH),
+        (false, Some(info)) => ahead(info, AHEAD_ALONE_MICROS).clamp(MEDIUM_BATCH, LARGE_BATCH),
+        (false, None) => LARGE_BATCH,
+    }
 }
 
 /// How many bytes a stream sends in its turn: where the connection is fast, so many that who reads them is
