@@ -108,6 +108,15 @@ impl Scene {
         scene
     }
 
+    /// A task that the receiver belongs to.
+    fn owner(&self) -> (Arc<Woken>, Waker) {
+        let task = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&task));
+        let owner = Context::from_waker(&waker);
+        self.receiver.half.set_owner(&owner);
+        (task, waker)
+    }
+
     fn lock(&self) -> Visit<'_, ReadHalf> {
         self.receiver.half.visit().unwrap()
     }
@@ -176,10 +185,7 @@ fn data_lands_where_there_is_room_for_its_record() {
 #[test]
 fn a_forged_record_does_not_land() {
     let mut scene = Scene::new();
-    let task = Arc::new(Woken::default());
-    let waker = Waker::from(Arc::clone(&task));
-    let owner = Context::from_waker(&waker);
-    scene.receiver.half.set_owner(&owner);
+    let (task, _waker) = scene.owner();
     scene.arrives(&[1; 30]);
     scene.pieces.0.lock().unwrap()[0][10] ^= 1;
     assert_eq!(scene.read(&mut [0; 100]), None);
@@ -242,10 +248,8 @@ fn who_reads_the_rest_is_told_of_the_end_that_another_saw() {
 #[tokio::test]
 async fn a_task_that_came_amid_the_last_of_a_turn_is_woken() {
     let mut scene = Scene::new();
-    let task = Arc::new(Woken::default());
-    let waker = Waker::from(Arc::clone(&task));
+    let (task, waker) = scene.owner();
     let owner = Context::from_waker(&waker);
-    scene.receiver.half.set_owner(&owner);
     scene.arrives(&[1; 30]);
     let mut turn = std::pin::pin!(async {
         while coop::has_budget_remaining() {
@@ -270,10 +274,8 @@ async fn a_task_that_came_amid_the_last_of_a_turn_is_woken() {
 #[tokio::test]
 async fn a_connection_ends_whose_reader_panicked() {
     let mut scene = Scene::new();
-    let task = Arc::new(Woken::default());
-    let waker = Waker::from(Arc::clone(&task));
+    let (task, waker) = scene.owner();
     let owner = Context::from_waker(&waker);
-    scene.receiver.half.set_owner(&owner);
     scene.arrives(&[1; 30]);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let look = |_: &mut State, _| panic!("half way");
